@@ -1,0 +1,1 @@
+"""Floor 2: what is run: jars, SQL packages, Python packages, by digest."""

@@ -1,0 +1,1 @@
+"""What talks to Flink itself: REST client, runtimes, local processes, small Java programs."""

@@ -1,0 +1,1 @@
+"""Floor 2: the durable truth about revisions, operations, steps and leases."""

@@ -1,0 +1,132 @@
+"""Desired: an application resolved to the last value. What a revision is made of; no secrets in it.
+
+Each field says how big its change is (`Impact`); the planner takes the greatest. This follows the Flink Kubernetes
+Operator's `@SpecDiff`, whose reconciler also decides by the field and not by the place of the change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import IntEnum, StrEnum
+from typing import Annotated, TypeAlias
+
+import msgspec
+
+from scurry.model.values import Text
+
+ApplicationId: TypeAlias = str
+"""The name, or `name@environment`: one lifecycle, one lease, one line of revisions."""
+
+
+class Impact(IntEnum):
+    """How big a change is, smallest first."""
+
+    NONE = 0
+    """not a change"""
+    ADJUST = 1
+    """recorded; nothing restarts"""
+    RESCALE = 2
+    """parallelism only: in place where Flink can, by savepoint otherwise"""
+    UPGRADE = 3
+    """the job is stopped with a savepoint and started from it"""
+    MOVE = 4
+    """another target: stopped there with a savepoint, started here from it"""
+
+
+class UpgradeMode(StrEnum):
+    """The Flink Kubernetes Operator's words."""
+
+    SAVEPOINT = "savepoint"
+    LAST_STATE = "last-state"
+    STATELESS = "stateless"
+
+
+class ArtifactKind(StrEnum):
+    """How Flink runs it."""
+
+    JAR = "jar"
+    PYTHON = "python"
+
+
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
+    """The jar or zip, known by its digest. The bytes are in the artifact store."""
+
+    kind: ArtifactKind
+    digest: str
+    """`sha256:` and 64 hexadecimal digits"""
+    file_name: str
+    """for people; the digest is the identity"""
+    size_bytes: int
+
+
+class HealthPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """When a started job counts as healthy."""
+
+    window: timedelta = timedelta(seconds=30)
+    """how long a job may take to become healthy"""
+    restarts: int = 0
+    """restarts that are forgiven within the window"""
+    checkpoints: int = 1
+    """checkpoints that must have completed since the restore; 0 when checkpointing is off"""
+
+
+class UpgradePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How a new revision takes over from the old one."""
+
+    mode: UpgradeMode = UpgradeMode.SAVEPOINT
+    allow_non_restored_state: bool | tuple[str, ...] = False
+    """operators (uids) whose state may be dropped; `true` allows all"""
+    health: HealthPolicy = HealthPolicy()
+    rollback: bool = True
+    stop_timeout: timedelta = timedelta(minutes=30)
+    """how long a stop with a savepoint may take before `apply` gives up waiting; the stop itself goes on"""
+
+
+class SnapshotPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Scheduled snapshots and their retention."""
+
+    schedule: str | None = None
+    keep: int | None = None
+    max_age: timedelta | None = None
+
+
+class Desired(msgspec.Struct, frozen=True, kw_only=True):
+    """One application as it should be: everything that a target needs to run it, secrets as references."""
+
+    application: Annotated[ApplicationId, Impact.NONE]
+    target: Annotated[str, Impact.MOVE]
+    flink_version: Annotated[str, Impact.UPGRADE]
+    """exact: `2.3.0`"""
+    artifact: Annotated[Artifact, Impact.UPGRADE]
+    entry: Annotated[str | None, Impact.UPGRADE] = None
+    """main class of a jar (None: the manifest's), or the script inside a Python artifact"""
+    args: Annotated[tuple[Text, ...], Impact.UPGRADE] = ()
+    parallelism: Annotated[int, Impact.RESCALE] = 1
+    config: Annotated[Mapping[str, Text], Impact.UPGRADE] = {}
+    """Flink options for the job, in the words of `flink_version`"""
+    properties: Annotated[Mapping[str, Mapping[str, Text]], Impact.UPGRADE] = {}
+    """group → key → value; delivered as `application_properties.json`"""
+    secrets: Annotated[Mapping[str, Text], Impact.UPGRADE] = {}
+    """what an SQL script's `${secret:NAME}` stand for"""
+    upgrade: Annotated[UpgradePolicy, Impact.ADJUST] = UpgradePolicy()
+    snapshots: Annotated[SnapshotPolicy, Impact.ADJUST] = SnapshotPolicy()
+    description: Annotated[str, Impact.ADJUST] = ""
+    labels: Annotated[Mapping[str, str], Impact.ADJUST] = {}
+
+    def digest(self) -> str:
+        """Return the identity of this wish: equal digests mean that nothing differs."""
+        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()[:16]
+
+
+def impacts() -> dict[str, Impact]:
+    """Return each field's impact, as declared on `Desired`."""
+    return {field.name: _impact(field.name) for field in msgspec.structs.fields(Desired)}
+
+
+def _impact(name: str) -> Impact:
+    from typing import get_type_hints
+
+    hint = get_type_hints(Desired, include_extras=True)[name]
+    return next(item for item in hint.__metadata__ if isinstance(item, Impact))

@@ -1,0 +1,227 @@
+"""The one tree of errors. The class says what a caller can do about it; `code` is stable and documented.
+
+    ScurryError
+    ├── SpecInvalid                    fix your file; all problems are gathered and shown together
+    ├── PlanError                      the change cannot be made as things stand
+    │   ├── PlanOutdated               plan again: the journal moved
+    │   ├── SnapshotNotFound           name another one, or say `none`
+    │   ├── NothingToRollBackTo
+    │   └── Refused                    needs a decision of a person (state would be lost, confirmation missing)
+    ├── TargetError                    the place that runs applications
+    │   ├── TargetUnavailable          transient: trying again may help (`retry_after_s`)
+    │   ├── RejectedByTarget           terminal until the spec or the target changes
+    │   └── TargetUnsuitable           answers, but is not what the spec asks for
+    ├── RuntimeUnavailable             Flink or Java for this machine cannot be had
+    ├── ArtifactError                  jar, script, connector or requirement missing or unreadable
+    ├── JournalError
+    │   ├── ApplicationLocked          somebody else is at it: who, since when
+    │   ├── LeaseLost                  we were paused past our lease; nothing was written
+    │   ├── JournalTooNew              written by a newer scurry
+    │   └── JournalDamaged
+    ├── WorkspaceError                 no project, no right to it, disk full
+    └── MissingExtra                   an optional dependency is not installed
+
+Text: what is wrong with the name in quotes, why if it is not plain, and in `hint` what to do: a command
+on its own line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in a file: line and column count from 1, `key` is the path to the value (`upgrade.health.window`)."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        parts = [self.file, *(str(n) for n in (self.line, self.column) if n is not None)]
+        return ":".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong in a file, and what to do about it."""
+
+    message: str
+    place: Place | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        key = f"{self.place.key}: " if self.place and self.place.key else ""
+        return f"{where}{key}{self.message}"
+
+
+class ScurryError(Exception):
+    """Anything that scurry refuses or fails to do, told so that the reader can act on it."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, hint: str | None = None, place: Place | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.place = place
+
+
+class SpecInvalid(ScurryError):
+    """A file of the user's is wrong. `problems` holds all that were found, in file order, never only the first."""
+
+    code = "spec-invalid"
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        first = problems[0]
+        super().__init__("\n".join(str(problem) for problem in problems), hint=first.hint, place=first.place)
+        self.problems = problems
+
+
+class PlanError(ScurryError):
+    """The change cannot be made as things stand; nothing was touched."""
+
+    code = "plan-error"
+
+
+class PlanOutdated(PlanError):
+    """The journal moved since the plan was made."""
+
+    code = "plan-outdated"
+
+
+class SnapshotNotFound(PlanError):
+    """The state to start from does not exist (any more)."""
+
+    code = "snapshot-not-found"
+
+
+class NothingToRollBackTo(PlanError):
+    """No earlier healthy revision with its state is there."""
+
+    code = "nothing-to-roll-back-to"
+
+
+class Refused(PlanError):
+    """The change needs a decision of a person that was not given."""
+
+    code = "refused"
+
+
+class TargetError(ScurryError):
+    """A target failed. `target` names it as the project file does."""
+
+    code = "target-error"
+
+    def __init__(self, message: str, *, target: str = "", hint: str | None = None, place: Place | None = None) -> None:
+        super().__init__(message, hint=hint, place=place)
+        self.target = target
+
+
+class TargetUnavailable(TargetError):
+    """The target does not answer, or not now. Whether the last call had an effect is not known."""
+
+    code = "target-unavailable"
+
+    def __init__(self, message: str, *, target: str = "", hint: str | None = None, retry_after_s: float = 1.0) -> None:
+        super().__init__(message, target=target, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class RejectedByTarget(TargetError):
+    """The target understood and said no. `cause` is the root of what Flink reported, whole."""
+
+    code = "rejected-by-target"
+
+    def __init__(
+        self, message: str, *, target: str = "", hint: str | None = None, cause: str = "", place: Place | None = None
+    ) -> None:
+        super().__init__(message, target=target, hint=hint, place=place)
+        self.cause = cause
+
+
+class JobNotFound(RejectedByTarget):
+    """The target knows no job of this id: it never got it, or it restarted and forgot it."""
+
+    code = "job-not-found"
+
+
+class AlreadySubmitted(RejectedByTarget):
+    """The target has had a job of this id before; so the submission whose answer was lost did land."""
+
+    code = "already-submitted"
+
+
+class TargetUnsuitable(TargetError):
+    """The target answers but is not what the spec asks for: another Flink version, too few slots, no Flink at all."""
+
+    code = "target-unsuitable"
+
+
+class RuntimeUnavailable(ScurryError):
+    """Flink or Java for this machine cannot be had."""
+
+    code = "runtime-unavailable"
+
+
+class ArtifactError(ScurryError):
+    """A jar, script, connector or requirement is missing or cannot be used."""
+
+    code = "artifact-error"
+
+
+class JournalError(ScurryError):
+    """The journal cannot be read or written."""
+
+    code = "journal-error"
+
+
+class ApplicationLocked(JournalError):
+    """Somebody else is changing this application."""
+
+    code = "application-locked"
+
+    def __init__(self, message: str, *, owner: str, since: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.owner = owner
+        self.since = since
+
+
+class LeaseLost(JournalError):
+    """This process lost the right to write; another one may have gone on. Nothing was written."""
+
+    code = "lease-lost"
+
+
+class JournalTooNew(JournalError):
+    """The journal was written by a newer scurry."""
+
+    code = "journal-too-new"
+
+
+class JournalDamaged(JournalError):
+    """The journal's file is not a journal, or it is broken."""
+
+    code = "journal-damaged"
+
+
+class WorkspaceError(ScurryError):
+    """The workspace cannot be used: no project file, no permission, no room on the disk."""
+
+    code = "workspace-error"
+
+
+class MissingExtra(ScurryError):
+    """An optional dependency is not installed."""
+
+    code = "missing-extra"
+
+    def __init__(self, extra: str, *, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the extra {extra!r}", hint=f"To install it, run:\n  pip install 'scurry[{extra}]'"
+        )
+        self.extra = extra

@@ -1,0 +1,110 @@
+"""Observed: what a target says now. Facts only; what they mean is decided in the engine."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from scurry.model.snapshot import Snapshot
+
+
+class JobState(StrEnum):
+    """Flink's `JobStatus`, in lower case, as every target can tell it."""
+
+    INITIALIZING = "initializing"
+    CREATED = "created"
+    RUNNING = "running"
+    FAILING = "failing"
+    FAILED = "failed"
+    CANCELLING = "cancelling"
+    CANCELED = "canceled"
+    FINISHED = "finished"
+    RESTARTING = "restarting"
+    SUSPENDED = "suspended"
+    RECONCILING = "reconciling"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job will never run again (Flink: globally terminal)."""
+        return self in {JobState.FAILED, JobState.CANCELED, JobState.FINISHED}
+
+
+class Phase(StrEnum):
+    """The closed lifecycle of an application, seen from outside. Each target maps its own words to it."""
+
+    ABSENT = "absent"
+    """never deployed, or deleted"""
+    STARTING = "starting"
+    """the job exists and not all of its vertices run yet"""
+    RUNNING = "running"
+    RESTARTING = "restarting"
+    """Flink restarts it after a failure"""
+    STOPPING = "stopping"
+    SUSPENDED = "suspended"
+    """stopped on purpose, its state kept"""
+    FINISHED = "finished"
+    """a bounded job came to its end"""
+    FAILED = "failed"
+    """Flink gave up"""
+    LOST = "lost"
+    """it should run, but the target knows no such job"""
+    UNKNOWN = "unknown"
+    """the target does not answer"""
+
+
+class CheckpointCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How the checkpoints of a job went since it was started."""
+
+    completed: int = 0
+    failed: int = 0
+    in_progress: int = 0
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of an application inside Flink."""
+
+    id: str
+    """32 hexadecimal digits"""
+    name: str
+    state: JobState
+    started_at: datetime | None = None
+    parallelism: int | None = None
+    """the greatest parallelism of its vertices"""
+    vertices: int = 0
+    vertices_running: int = 0
+    """vertices whose every subtask runs; a finished subtask counts as running"""
+    restarts: int = 0
+    checkpoints: CheckpointCounts = CheckpointCounts()
+    latest_checkpoint: Snapshot | None = None
+    restored_from: str | None = None
+    root_exception: str | None = None
+    """the first lines of what Flink shows as the root exception"""
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a target says of one application now."""
+
+    reachable: bool = True
+    unreachable_because: str | None = None
+    jobs: tuple[Job, ...] = ()
+    """the application's own jobs that the target still shows, by the marks that we chose; newest first"""
+    strangers: tuple[Job, ...] = ()
+    """jobs that run under the application's name but were not started by us"""
+    flink_version: str | None = None
+    slots_total: int | None = None
+    slots_free: int | None = None
+    ui_url: str | None = None
+    retained: tuple[Snapshot, ...] = ()
+    """checkpoints that are still there of jobs that are not, newest first (where the target can see them)"""
+
+    @property
+    def live(self) -> Job | None:
+        """The application's job that is not at its end. State-safety rule: there is at most one."""
+        return next((job for job in self.jobs if not job.state.is_terminal), None)
+
+    @property
+    def newest(self) -> Job | None:
+        """The live job, else the one that ended last."""
+        return self.live or next(iter(self.jobs), None)

@@ -1,0 +1,54 @@
+"""A plan as data: complete, so that showing, storing and applying it need nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from scurry.model.desired import ApplicationId, Desired, Impact
+from scurry.model.observed import Phase
+from scurry.model.operation import Operation
+from scurry.model.snapshot import Snapshot
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One field that changes, as people read it."""
+
+    field: str
+    """`parallelism`, `config.execution.checkpointing.interval`"""
+    before: str | None
+    after: str | None
+    impact: Impact
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation and why."""
+
+    operation: Operation
+    reason: str
+    differences: tuple[Difference, ...] = ()
+    consequences: tuple[str, ...] = ()
+    """what it means: which state, how old, what it costs, what is dropped; full sentences"""
+    warnings: tuple[str, ...] = ()
+    gap: timedelta | None = None
+    """how long records will not be processed, from what earlier operations took; None when not known"""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What apply would do with one application. Valid only at `position` of its journal."""
+
+    application: ApplicationId
+    target: str
+    phase: Phase
+    position: int
+    changes: tuple[Change, ...] = ()
+    desired: Desired | None = None
+    snapshot: Snapshot | None = None
+    """the newest restorable state, as known when the plan was made"""
+    made_at: datetime
+
+    @property
+    def is_converged(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.changes

@@ -1,0 +1,197 @@
+"""The ports: what the engine needs from outside. In the model, so that no adapter has to import the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from scurry.model.reporting import Activity, Reporter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime, timedelta
+    from pathlib import Path
+
+    from scurry.model.desired import ApplicationId, Artifact, Desired
+    from scurry.model.journal import (
+        History,
+        Intent,
+        Lease,
+        OperationOutcome,
+        OperationRecord,
+        Revision,
+        RevisionOutcome,
+    )
+    from scurry.model.observed import Job, Observed
+    from scurry.model.operation import Operation, Outcome, Step
+    from scurry.model.snapshot import Restore, Snapshot
+    from scurry.model.values import Text
+
+
+class Clock(Protocol):
+    """Time, so that deciding and waiting can be tested without it."""
+
+    def now(self) -> datetime:
+        """Return the time, with its zone (UTC)."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Secrets(Protocol):
+    """Resolves references to secrets, at the last moment."""
+
+    def resolve(self, text: Text) -> str:
+        """Return the plain text. Raises `SpecInvalid` when the secret is not there."""
+
+
+class ArtifactStore(Protocol):
+    """Artifacts by digest."""
+
+    def path(self, artifact: Artifact) -> Path:
+        """Return where the bytes are. Raises `ArtifactError` when they are not there or were changed."""
+
+
+class Marks(Protocol):
+    """Chooses the marks of an operation's steps, the same ones again for what is not known to have ended."""
+
+    def job_id(self) -> str:
+        """Return the id for the job of the next submit: 32 hexadecimal digits."""
+
+    def trigger_id(self) -> str:
+        """Return the id for the next stop or snapshot: 32 hexadecimal digits."""
+
+
+class StepContext(Protocol):
+    """What a step may use while it runs."""
+
+    @property
+    def desired(self) -> Desired | None:
+        """The wish that the operation carries, if it carries one."""
+
+    @property
+    def restore(self) -> Restore:
+        """Where the state comes from: never `FromLatest` any more when a submit runs."""
+
+    @property
+    def artifact_ref(self) -> str | None:
+        """Where this operation's upload went, if one ran."""
+
+    @property
+    def secrets(self) -> Secrets:
+        """Resolves references to secrets."""
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        """The artifact store."""
+
+    @property
+    def activity(self) -> Activity:
+        """Told of the step's progress."""
+
+
+class Target(Protocol):
+    """A place that runs applications. Only `run` changes anything there."""
+
+    name: str
+    kind: str
+
+    def survey(self) -> Mapping[str, Job]:
+        """Return every job that the target shows, by id, with one call to it. For looking at many applications."""
+
+    def observe(self, application: ApplicationId, marks: Sequence[str]) -> Observed:
+        """Return what the target says of one application now; never writes, never raises for an absent target."""
+
+    def steps(self, operation: Operation, marks: Marks) -> tuple[Step, ...]:
+        """Lower an operation to outside calls, in order. Pure: the same operation and marks give the same steps."""
+
+    def run(self, step: Step, context: StepContext) -> Outcome:
+        """Make the call and wait for its end. Raises `TargetUnavailable` when its effect is not known."""
+
+    def find(self, step: Step) -> Outcome | None:
+        """Say whether a step that was started and not known to have ended did land: its outcome, or None.
+
+        Waits for one that is in progress. Raises `TargetUnavailable` when the target cannot tell now.
+        """
+
+
+class Journal(Protocol):
+    """The durable truth: revisions, operations and steps, snapshots, leases. Every write needs a valid lease."""
+
+    def applications(self) -> tuple[ApplicationId, ...]:
+        """Return the applications that are known and not deleted."""
+
+    def history(self, application: ApplicationId) -> History:
+        """Return the summary that decisions are made from."""
+
+    def revisions(
+        self, application: ApplicationId, *, limit: int = 20, before: int | None = None
+    ) -> tuple[Revision, ...]:
+        """Return revisions, newest first."""
+
+    def revision(self, application: ApplicationId, number: int) -> Revision | None:
+        """Return one revision."""
+
+    def operations(self, application: ApplicationId, *, limit: int = 20) -> tuple[OperationRecord, ...]:
+        """Return operations with their steps, newest first."""
+
+    def acquire(self, application: ApplicationId, *, duration: timedelta) -> Lease:
+        """Become the one writer. Raises `ApplicationLocked`."""
+
+    def renew(self, lease: Lease, *, duration: timedelta) -> Lease:
+        """Stay the one writer. Raises `LeaseLost`."""
+
+    def release(self, lease: Lease) -> None:
+        """Let others write."""
+
+    def set_intent(self, lease: Lease, intent: Intent) -> None:
+        """Remember what a person asked for."""
+
+    def add_revision(self, lease: Lease, desired: Desired) -> Revision:
+        """Number a wish. The newest revision again if it is equal and still pending."""
+
+    def judge_revision(self, lease: Lease, number: int, outcome: RevisionOutcome, *, error: str | None = None) -> None:
+        """Say what became of a revision."""
+
+    def start_operation(
+        self, lease: Lease, operation: Operation, *, reason: str, revision: int | None
+    ) -> OperationRecord:
+        """Remember that an operation begins."""
+
+    def finish_operation(
+        self,
+        lease: Lease,
+        operation: int,
+        outcome: OperationOutcome,
+        *,
+        error: str | None = None,
+        gap_s: float | None = None,
+    ) -> None:
+        """Remember how it ended."""
+
+    def start_step(self, lease: Lease, operation: int, step: Step) -> int:
+        """Remember that a step is about to run; durable when this returns. Returns its ordinal."""
+
+    def finish_step(
+        self, lease: Lease, operation: int, ordinal: int, *, outcome: Outcome | None = None, error: str | None = None
+    ) -> None:
+        """Remember how a step ended, and the snapshot that it brought."""
+
+    def drop_snapshot(self, lease: Lease, snapshot: Snapshot) -> None:
+        """Remember that a snapshot is gone."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Group writes: all of them or none."""
+
+
+__all__ = [
+    "Activity",
+    "ArtifactStore",
+    "Clock",
+    "Journal",
+    "Marks",
+    "Reporter",
+    "Secrets",
+    "StepContext",
+    "Target",
+]

@@ -1,0 +1,1 @@
+"""Floor 2: places that run applications. One file each."""

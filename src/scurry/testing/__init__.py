@@ -1,0 +1,1 @@
+"""Floor 4, shipped: the target conformance suite and what tests of scurry applications need."""
