@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from scurry.model.errors import Place
+if TYPE_CHECKING:
+    from scurry.model.errors import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
