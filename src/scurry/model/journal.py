@@ -116,10 +116,14 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     """the operation that was started last; open when a crash interrupted it"""
     job_id: str | None = None
     """the job that was submitted last"""
+    stopped: bool = False
+    """that job was stopped by us: a STOP or CANCEL landed after its submit"""
     marks: tuple[str, ...] = ()
     """job ids that were chosen for submits, newest first, those whose fate is not known included"""
     snapshots: tuple[Snapshot, ...] = ()
     """not dropped, newest first, bounded"""
+    restored: Snapshot | None = None
+    """what the job that was submitted last was restored from"""
     typical_gap_s: float | None = None
     """median of the gaps of the last upgrades"""
     next_revision: int = 1

@@ -95,6 +95,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     flink_version: str | None = None
     slots_total: int | None = None
     slots_free: int | None = None
+    rescales_in_place: bool = False
+    """whether the live job's parallelism can be changed while it runs (Flink's adaptive scheduler)"""
     ui_url: str | None = None
     retained: tuple[Snapshot, ...] = ()
     """checkpoints that are still there of jobs that are not, newest first (where the target can see them)"""

@@ -26,6 +26,8 @@ class Deploy(msgspec.Struct, frozen=True, kw_only=True, tag="deploy"):
 class Upgrade(msgspec.Struct, frozen=True, kw_only=True, tag="upgrade"):
     """Stop the running job and start another revision, or the same one again, from its state.
 
+    `restore` says how the old job ends, too. `FromLatest`: by `mode`, so that its newest state is what the new one
+    starts from. `FromSnapshot`, `Stateless`: it is cancelled, since nothing that it could still write is wanted.
     A rollback is an upgrade towards an older revision.
     """
 
@@ -123,6 +125,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     job_id: str | None = None
     snapshot: Snapshot | None = None
+    restored: Snapshot | None = None
+    """what a submitted job was restored from"""
     artifact_ref: str | None = None
     """where the target keeps the artifact (Flink's jar id)"""
     detail: Mapping[str, Any] = {}

@@ -1,0 +1,119 @@
+"""Whether a started job is healthy: a pure function from samples to a verdict.
+
+A deployment is done when its job is *healthy* (all vertices run, no more restarts than forgiven, a checkpoint
+completed since the restore), not when Flink says RUNNING: a job that fails on its first record is RUNNING again and again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from scurry.model.observed import Job, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scurry.model.desired import HealthPolicy
+    from scurry.model.values import Text
+
+
+class Verdict(StrEnum):
+    """What the samples say."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A verdict and why; for `undecided`, what is still missing."""
+
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What a target said of the job at one moment; `job` is None when it does not show it."""
+
+    at: datetime
+    job: Job | None
+
+
+def judge(sample: Sample, *, policy: HealthPolicy, started_at: datetime, patience: timedelta) -> Judgement:
+    """Judge the newest sample of a job that was started at `started_at`.
+
+    `patience` is how much longer than the window a job that runs well may take until its checkpoint completes:
+    the checkpoint interval, since Flink does not take the first one before it.
+    """
+    job = sample.job
+    elapsed = sample.at - started_at
+    late = elapsed >= policy.window
+    if job is None:
+        return _wait_or(late, "the target shows no such job", "waiting for the job to appear")
+    if job.state is JobState.FINISHED:
+        return Judgement(verdict=Verdict.HEALTHY, reason="the job came to its end")
+    if job.state.is_terminal:
+        return Judgement(verdict=Verdict.UNHEALTHY, reason=_because(f"the job is {job.state.value}", job))
+    if job.restarts > policy.restarts:
+        return Judgement(verdict=Verdict.UNHEALTHY, reason=_because(f"the job restarted {_times(job.restarts)}", job))
+    if job.state is not JobState.RUNNING or job.vertices_running < job.vertices or not job.vertices:
+        waiting = f"{job.vertices_running} of {job.vertices} vertices running"
+        return _wait_or(late, _because(f"the job is {job.state.value} with {waiting}", job), waiting)
+    if job.checkpoints.completed < policy.checkpoints:
+        waiting = f"{job.checkpoints.completed} of {policy.checkpoints} checkpoints completed"
+        too_late = elapsed >= policy.window + patience
+        return _wait_or(too_late, _because(f"only {waiting}, {job.checkpoints.failed} failed", job), waiting)
+    return Judgement(verdict=Verdict.HEALTHY, reason=_good(job))
+
+
+def judge_now(job: Job | None, *, policy: HealthPolicy) -> Judgement:
+    """Judge a job that was started some time ago, for `status`: restarts are told, but no window is over or open."""
+    if job is None:
+        return Judgement(verdict=Verdict.UNDECIDED, reason="no job runs")
+    if job.state is JobState.FINISHED:
+        return Judgement(verdict=Verdict.HEALTHY, reason="the job came to its end")
+    if job.state.is_terminal or job.state in {JobState.RESTARTING, JobState.FAILING}:
+        return Judgement(verdict=Verdict.UNHEALTHY, reason=_because(f"the job is {job.state.value}", job))
+    if job.vertices_running < job.vertices or not job.vertices:
+        return Judgement(verdict=Verdict.UNDECIDED, reason=f"{job.vertices_running} of {job.vertices} vertices running")
+    if job.checkpoints.completed < policy.checkpoints:
+        return Judgement(verdict=Verdict.UNDECIDED, reason="no checkpoint completed yet")
+    return Judgement(verdict=Verdict.HEALTHY, reason=_good(job))
+
+
+def checkpoint_interval(config: Mapping[str, Text]) -> timedelta:
+    """Return the checkpoint interval of a Flink configuration; zero when checkpointing is off or it is not readable."""
+    from scurry.model.values import parse_duration
+
+    text = config.get("execution.checkpointing.interval")
+    if not isinstance(text, str):
+        return timedelta()
+    try:
+        # Flink reads a number without a unit as milliseconds (TimeUtils.parseDuration).
+        return timedelta(milliseconds=int(text)) if text.strip().isdigit() else parse_duration(text)
+    except ValueError:
+        return timedelta()
+
+
+def _wait_or(late: bool, unhealthy: str, waiting: str) -> Judgement:
+    if late:
+        return Judgement(verdict=Verdict.UNHEALTHY, reason=unhealthy)
+    return Judgement(verdict=Verdict.UNDECIDED, reason=waiting)
+
+
+def _because(what: str, job: Job) -> str:
+    return f"{what}: {job.root_exception}" if job.root_exception else what
+
+
+def _good(job: Job) -> str:
+    checkpoints = job.checkpoints.completed
+    return f"{job.vertices} vertices running, {_times(job.restarts, 'restart')}, {_times(checkpoints, 'checkpoint')}"
+
+
+def _times(count: int, what: str = "time") -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")

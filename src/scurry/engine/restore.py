@@ -1,0 +1,104 @@
+"""Where state comes from. The one place that turns "the newest" into a snapshot; it never turns it into no state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scurry.model.desired import Desired, UpgradeMode
+from scurry.model.errors import Refused, SnapshotNotFound
+from scurry.model.journal import RevisionOutcome
+from scurry.model.snapshot import FromSnapshot, Restore, Snapshot, Stateless
+from scurry.model.values import format_duration
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from scurry.model.journal import History
+    from scurry.model.observed import Observed
+
+
+_NAME_A_STATE = (
+    "Name a snapshot, or say that it may start without state:\n"
+    "  scurry start {application} --from SNAPSHOT\n"
+    "  scurry start {application} --from none"
+)
+
+
+def newest(observed: Observed, history: History) -> Snapshot | None:
+    """Return the newest restorable state of the job that was submitted last, else what that job was restored from.
+
+    Only its own: after a rollback, a checkpoint of the bad revision can be newer and is not what to go on from.
+    """
+    candidates = [*history.snapshots, *observed.retained]
+    candidates += [job.latest_checkpoint for job in observed.jobs if job.latest_checkpoint]
+    own = [found for found in candidates if found.job_id is not None and found.job_id == history.job_id]
+    return max(own, key=lambda found: found.taken_at, default=history.restored)
+
+
+def for_resume(desired: Desired, observed: Observed, history: History) -> Restore:
+    """Return the state to start again from. Raises `Refused` when there is none and nobody said that none will do."""
+    if desired.upgrade.mode is UpgradeMode.STATELESS:
+        return Stateless(why="upgrade.mode is stateless")
+    found = newest(observed, history)
+    if found and found.drained:
+        raise Refused(
+            f"{desired.application!r} was drained: its windows have fired, so going on from {found.location} "
+            "would fire them again",
+            hint=_NAME_A_STATE.format(application=desired.application),
+        )
+    if found:
+        return FromSnapshot(snapshot=found)
+    if never_had_state(observed, history):
+        return Stateless(why="there never was any state")
+    raise Refused(
+        f"no snapshot of {desired.application!r} is known to start from, though it did run",
+        hint=_NAME_A_STATE.format(application=desired.application),
+    )
+
+
+def never_had_state(observed: Observed, history: History) -> bool:
+    """Whether it is certain that no checkpoint ever completed: no revision was healthy and no job completed one."""
+    was_healthy = history.healthy is not None or (
+        history.current is not None and history.current.outcome is RevisionOutcome.HEALTHY
+    )
+    return not was_healthy and not any(job.checkpoints.completed for job in observed.jobs)
+
+
+def named(choice: str, observed: Observed, history: History, *, now: datetime) -> Restore:
+    """Return the state that a person named: `latest`, `none`, or a location that is known or that Flink can read."""
+    from scurry.model.snapshot import SnapshotKind
+
+    if choice == "none":
+        return Stateless(why="--from none")
+    found = newest(observed, history)
+    if choice == "latest":
+        if found is None:
+            raise SnapshotNotFound(
+                f"no snapshot of {history.application!r} is known", hint="To start without state, say `--from none`."
+            )
+        return FromSnapshot(snapshot=found)
+    known = [snapshot for snapshot in (*history.snapshots, *observed.retained) if choice in _names(snapshot)]
+    if known:
+        return FromSnapshot(snapshot=known[0])
+    if "/" not in choice:
+        raise SnapshotNotFound(
+            f"no snapshot {choice!r} of {history.application!r} is known",
+            hint=f"To see what there is, run:\n  scurry snapshot list {history.application}",
+        )
+    kind = SnapshotKind.CHECKPOINT if "/chk-" in choice else SnapshotKind.SAVEPOINT
+    return FromSnapshot(snapshot=Snapshot(kind=kind, location=choice, taken_at=now))
+
+
+def _names(snapshot: Snapshot) -> set[str]:
+    location = snapshot.location.rstrip("/")
+    return {location, location.rpartition("/")[2]}
+
+
+def told(snapshot: Snapshot, now: datetime) -> str:
+    """Say in a sentence which state it is and how old."""
+    return f"It starts from the {snapshot.kind.value} {snapshot.location}, {age(snapshot, now)} old."
+
+
+def age(snapshot: Snapshot, now: datetime) -> str:
+    """Say how old a snapshot is."""
+    return format_duration(now - snapshot.taken_at)

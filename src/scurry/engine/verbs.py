@@ -1,0 +1,205 @@
+"""The plans of the verbs that need no change of the spec: stop, start, restart, rollback, snapshot, delete. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scurry.engine import planner, restore
+from scurry.engine.phase import phase_of
+from scurry.model.errors import NothingToRollBackTo, PlanError, Refused, SnapshotNotFound
+from scurry.model.observed import Observed, Phase
+from scurry.model.operation import Delete, DropSnapshot, Operation, Suspend, TakeSnapshot, Upgrade
+from scurry.model.plan import Change, Plan
+from scurry.model.snapshot import FromSnapshot, Snapshot
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from scurry.model.desired import Desired
+    from scurry.model.journal import History, Revision
+
+_LIVE = frozenset({Phase.RUNNING, Phase.STARTING, Phase.RESTARTING})
+
+
+def plan_stop(observed: Observed, history: History, *, now: datetime, snapshot: bool, drain: bool) -> Plan:
+    """Return the plan that suspends the application."""
+    _, phase = _known(observed, history)
+    if phase not in _LIVE or observed.live is None:
+        return _plan(observed, history, now)
+    newest = restore.newest(observed, history)
+    if snapshot:
+        told = "The job stops with a savepoint; its state is kept."
+        if drain:
+            told = "The job stops with a savepoint after all windows have fired (drain); do not go on from it."
+    else:
+        left = f" What stays is the {newest.kind.value} {newest.location}." if newest else " NO state is left."
+        told = f"The job is cancelled WITHOUT a savepoint: what it did since its last snapshot is dropped.{left}"
+    operation = Suspend(job_id=observed.live.id, snapshot=snapshot, drain=drain)
+    return _plan(observed, history, now, _change(operation, "asked to stop", told))
+
+
+def plan_start(observed: Observed, history: History, *, now: datetime, source: str = "latest") -> Plan:
+    """Return the plan that starts what does not run, with the configuration of its current revision."""
+    current, phase = _known(observed, history)
+    if phase in _LIVE:
+        if source != "latest":
+            raise Refused(
+                f"{history.application!r} is running; it cannot be started from another state beside itself",
+                hint="To stop it and start it from there, run:\n"
+                f"  scurry restart {history.application} --from {source}",
+            )
+        return _plan(observed, history, now)
+    if source == "latest":
+        chosen = restore.for_resume(current.desired, observed, history)
+    else:
+        chosen = restore.named(source, observed, history, now=now)
+    change = planner.resume(current.desired, observed, chosen, now=now, reason="asked to start")
+    return _plan(observed, history, now, change)
+
+
+def plan_restart(observed: Observed, history: History, *, now: datetime, source: str = "latest") -> Plan:
+    """Return the plan that stops the job and starts the same revision again."""
+    current, phase = _known(observed, history)
+    if phase not in _LIVE or observed.live is None:
+        return plan_start(observed, history, now=now, source=source)
+    if source == "latest":
+        change = planner.upgrade(current.desired, observed, history, now=now, reason="asked to restart")
+        return _plan(observed, history, now, change)
+    chosen = restore.named(source, observed, history, now=now)
+    operation = Upgrade(
+        desired=current.desired, restore=chosen, mode=current.desired.upgrade.mode, job_id=observed.live.id
+    )
+    told = restore.told(chosen.snapshot, now) if isinstance(chosen, FromSnapshot) else "It starts with NO state."
+    dropped = "The running job is cancelled; what it did since that state is dropped."
+    return _plan(observed, history, now, _change(operation, "asked to restart", told, dropped))
+
+
+def plan_rollback(observed: Observed, history: History, *, now: datetime, to: Revision | None) -> Plan:
+    """Return the plan towards an earlier healthy revision.
+
+    While a job runs its state goes along, by savepoint. When none runs, or when the state cannot be taken from it, the
+    newest snapshot that is known is used.
+    """
+    _known(observed, history)
+    revision = to or history.previous_healthy
+    if revision is None:
+        raise NothingToRollBackTo(
+            f"{history.application!r} has no earlier healthy revision",
+            hint=f"To see its revisions, run:\n  scurry history {history.application}",
+        )
+    change = _back_to(revision, observed, history, now)
+    return _plan(observed, history, now, change, desired=revision.desired)
+
+
+def _back_to(revision: Revision, observed: Observed, history: History, now: datetime) -> Change:
+    reason = f"asked to roll back to revision {revision.number}"
+    if observed.live is None:
+        return planner.resume(
+            revision.desired, observed, restore.for_resume(revision.desired, observed, history), now=now, reason=reason
+        )
+    if planner.phase_is_sound(observed):
+        change = planner.upgrade(revision.desired, observed, history, now=now, reason=reason)
+        return msgspec.structs.replace(
+            change, operation=msgspec.structs.replace(change.operation, rollback_to=revision.number)
+        )
+    kept = restore.newest(observed, history)
+    if kept is None:
+        raise SnapshotNotFound(
+            f"the job of {history.application!r} is {observed.live.state.value} and left no snapshot to roll back with",
+            hint="To start the earlier revision without state, stop it first:\n"
+            f"  scurry stop {history.application} --no-snapshot",
+        )
+    operation = Upgrade(
+        desired=revision.desired,
+        restore=FromSnapshot(snapshot=kept),
+        mode=revision.desired.upgrade.mode,
+        job_id=observed.live.id,
+        rollback_to=revision.number,
+    )
+    told = f"The job is {observed.live.state.value}, so it is cancelled. {restore.told(kept, now)}"
+    return _change(operation, reason, told)
+
+
+def plan_snapshot(observed: Observed, history: History, *, now: datetime) -> Plan:
+    """Return the plan that takes a savepoint of the running job."""
+    _, phase = _known(observed, history)
+    if phase not in _LIVE or observed.live is None:
+        raise PlanError(
+            f"{history.application!r} is {phase.value}: only a running job can write a savepoint",
+            hint=f"To see the snapshots there are, run:\n  scurry snapshot list {history.application}",
+        )
+    told = "A savepoint is taken; the job goes on."
+    return _plan(observed, history, now, _change(TakeSnapshot(job_id=observed.live.id), "asked for a snapshot", told))
+
+
+def plan_drop(snapshot: Snapshot, observed: Observed, history: History, *, now: datetime) -> Plan:
+    """Return the plan that deletes a snapshot. Raises `Refused` when a rollback or a resume could need it."""
+    _known(observed, history)
+    reason = _needed_by(snapshot, observed, history)
+    if reason:
+        raise Refused(f"snapshot {snapshot.location} is kept: {reason}")
+    told = f"The files of {snapshot.location} are deleted for ever."
+    return _plan(observed, history, now, _change(DropSnapshot(snapshot=snapshot), "asked to drop it", told))
+
+
+def _needed_by(snapshot: Snapshot, observed: Observed, history: History) -> str | None:
+    newest = history.latest_snapshot
+    if newest and newest.location == snapshot.location:
+        return "it is the newest state of this application"
+    if any(job.restored_from == snapshot.location for job in observed.jobs if not job.state.is_terminal):
+        return "the running job was restored from it and may still need its files"
+    if history.healthy and snapshot.revision == history.healthy.number:
+        others = [other for other in history.snapshots if other.revision == snapshot.revision]
+        if len(others) == 1:
+            return f"it is the only one of revision {snapshot.revision}, which a rollback would use"
+    return None
+
+
+def plan_delete(observed: Observed, history: History, *, now: datetime, snapshot: bool) -> Plan:
+    """Return the plan that stops the job, if one runs, and forgets the application."""
+    _, phase = _known(observed, history)
+    if phase is Phase.UNKNOWN:
+        raise planner.unreachable("", observed)
+    live = observed.live
+    told = "The application is forgotten; its snapshots stay where they are."
+    if live and snapshot:
+        told = f"The job stops with a savepoint. {told}"
+    elif live:
+        told = f"The job is cancelled WITHOUT a savepoint. {told}"
+    operation = Delete(job_id=live.id if live else None, snapshot=snapshot)
+    return _plan(observed, history, now, _change(operation, "asked to delete", told))
+
+
+def _known(observed: Observed, history: History) -> tuple[Revision, Phase]:
+    phase = phase_of(observed, history)
+    if history.current is None or phase is Phase.ABSENT:
+        raise PlanError(
+            f"no application {history.application!r} is known here",
+            hint="To see the ones that are, run:\n  scurry status",
+        )
+    if phase is Phase.UNKNOWN:
+        raise planner.unreachable(history.current.desired.target, observed)
+    return history.current, phase
+
+
+def _change(operation: Operation, reason: str, *consequences: str) -> Change:
+    return Change(operation=operation, reason=reason, consequences=consequences)
+
+
+def _plan(
+    observed: Observed, history: History, now: datetime, change: Change | None = None, desired: Desired | None = None
+) -> Plan:
+    if history.current is None:
+        raise AssertionError("checked by _known")
+    return Plan(
+        application=history.application,
+        target=history.current.desired.target,
+        phase=phase_of(observed, history),
+        position=history.position,
+        changes=(change,) if change else (),
+        desired=desired or history.current.desired,
+        snapshot=restore.newest(observed, history),
+        made_at=now,
+    )
