@@ -1,7 +1,8 @@
 """Whether a started job is healthy: a pure function from samples to a verdict.
 
 A deployment is done when its job is *healthy* (all vertices run, no more restarts than forgiven, a checkpoint
-completed since the restore), not when Flink says RUNNING: a job that fails on its first record is RUNNING again and again.
+completed since the restore), not when Flink says RUNNING: a job that fails on its first
+record is RUNNING again and again.
 """
 
 from __future__ import annotations

@@ -103,6 +103,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     """What the journal says of one application: a summary of bounded size, however long the journal is."""
 
     application: ApplicationId
+    lineage: str = ""
+    """which journal this is: marks are derived from it, so that two journals never choose the same ones"""
     position: int = 0
     """grows with every write about this application"""
     intent: Intent = Intent.ABSENT

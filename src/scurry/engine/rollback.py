@@ -1,0 +1,86 @@
+"""What follows when a new revision did not make it: the change back to the last healthy one, and its telling. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scurry.engine import restore as restores
+from scurry.model.operation import Resume, Upgrade
+from scurry.model.plan import Change
+from scurry.model.result import Applied, ApplyOutcome, Failure
+from scurry.model.snapshot import FromLatest, FromSnapshot, Restore
+
+if TYPE_CHECKING:
+    from scurry.engine.attempt import Attempt
+    from scurry.model.desired import Desired
+    from scurry.model.journal import History
+    from scurry.model.observed import Observed
+
+
+def after_failure(failed: Desired, restore: Restore, observed: Observed, history: History) -> Change | None:
+    """Return the change back to the last healthy revision, from the state that the failed one started from.
+
+    None when the spec forbids it, or there is no other healthy revision, or no state is known to go back with.
+    """
+    healthy = history.healthy
+    if not failed.upgrade.rollback or healthy is None or healthy.desired.digest() == failed.digest():
+        return None
+    if isinstance(restore, FromLatest):
+        kept = restores.newest(observed, history)
+        if kept is None:
+            return None
+        restore = FromSnapshot(snapshot=kept)
+    reason = f"roll back to revision {healthy.number}, the last healthy one"
+    if observed.live is None:
+        return Change(operation=Resume(desired=healthy.desired, restore=restore), reason=reason)
+    operation = Upgrade(
+        desired=healthy.desired,
+        restore=restore,
+        mode=healthy.desired.upgrade.mode,
+        job_id=observed.live.id,
+        rollback_to=healthy.number,
+    )
+    return Change(operation=operation, reason=reason)
+
+
+def told(result: Applied, failure: Failure, attempt: Attempt) -> Applied:
+    """Return the result of a rollback as the result of the apply that failed."""
+    went_back = result.outcome is ApplyOutcome.CONVERGED
+    source = attempt.restore
+    state = f" from {source.snapshot.location}" if isinstance(source, FromSnapshot) else ""
+    if went_back:
+        message = f"{failure.message}. The revision before it runs again{state}; no state was lost."
+    else:
+        after = f" It failed too: {result.error.message}" if result.error else ""
+        message = f"{failure.message}. The rollback was tried{state}.{after}"
+    return msgspec.structs.replace(
+        result,
+        outcome=ApplyOutcome.ROLLED_BACK if went_back else result.outcome,
+        snapshot=source.snapshot if isinstance(source, FromSnapshot) else result.snapshot,
+        error=Failure(code=failure.code, message=message, hint=failure.hint),
+    )
+
+
+def left_as_it_is(
+    observed: Observed, history: History, revision: int | None, failure: Failure, attempt: Attempt
+) -> Applied:
+    """Return the result when nothing is rolled back: what stands now, where the state is, and the command to go on."""
+    source = attempt.restore
+    snapshot = source.snapshot if isinstance(source, FromSnapshot) else restores.newest(observed, history)
+    stands_still = observed.reachable and observed.live is None
+    told_state = f" Its state is safe in {snapshot.location}." if snapshot else ""
+    message = f"{failure.message}.{told_state}" if stands_still else failure.message
+    go_on = (
+        f"When the cause is gone, run:\n  scurry apply FILE\nor go on as it was:\n  scurry start {history.application}"
+    )
+    return Applied(
+        application=history.application,
+        outcome=ApplyOutcome.SUSPENDED if stands_still and snapshot else ApplyOutcome.FAILED,
+        revision=revision,
+        gap_s=attempt.gap_s,
+        job_id=attempt.job_id,
+        snapshot=snapshot,
+        error=Failure(code=failure.code, message=message, hint=failure.hint or (go_on if stands_still else None)),
+    )
