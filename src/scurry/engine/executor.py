@@ -1,7 +1,7 @@
 """Carries a plan out: one journalled step after the other, then the wait for health, then, if need be, the rollback.
 
 The executor decides nothing about targets and nothing about plans. What it owns is the order: *started* is journalled
-before a step and *finished* after it, the running job is stopped only after every step that can fail beforehand did not,
+before a step and *finished* after it, the running job is stopped only after all that can fail beforehand did not,
 and a job that is not healthy is replaced by the last healthy revision, from the state that the stop wrote.
 """
 
