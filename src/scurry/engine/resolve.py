@@ -1,0 +1,57 @@
+"""Application → Desired: the wish with nothing left open. Pure; what has to be looked up is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from scurry.model.application import Application, CodeKind
+from scurry.model.desired import Artifact, Desired
+
+if TYPE_CHECKING:
+    from scurry.model.values import Text
+
+
+def application_id(name: str, environment: str | None) -> str:
+    """Return the key of an application's lifecycle: each environment has its own."""
+    return f"{name}@{environment}" if environment else name
+
+
+def resolve(
+    application: Application,
+    *,
+    environment: str | None,
+    target: str,
+    flink_version: str,
+    artifact: Artifact,
+    config: Mapping[str, Text],
+    secrets: Mapping[str, Text],
+) -> Desired:
+    """Return the wish. `config` is already in the words of `flink_version`; `artifact` is in the store."""
+    return Desired(
+        application=application_id(application.name, environment),
+        target=target,
+        flink_version=flink_version,
+        artifact=artifact,
+        entry=_entry(application),
+        args=tuple(application.code.args),
+        parallelism=application.parallelism,
+        config=dict(config),
+        properties={group: dict(values) for group, values in application.properties.items()},
+        secrets=dict(secrets),
+        upgrade=application.upgrade_policy(),
+        snapshots=application.snapshots.policy(),
+        description=application.description,
+        labels=dict(application.labels),
+    )
+
+
+def _entry(application: Application) -> str | None:
+    code = application.code
+    match code.kind:
+        case CodeKind.JAR:
+            return code.main_class
+        case CodeKind.PYTHON:
+            return (code.python or "").rpartition("/")[2]
+        case CodeKind.SQL:
+            return None

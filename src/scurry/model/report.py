@@ -1,0 +1,33 @@
+"""What `status` tells of an application: observed and journal put together, nothing decided."""
+
+from __future__ import annotations
+
+import msgspec
+
+from scurry.model.desired import ApplicationId
+from scurry.model.observed import Job, Phase
+from scurry.model.snapshot import Snapshot
+
+
+class HealthReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the samples of a job say."""
+
+    verdict: str
+    reason: str
+
+
+class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One application now."""
+
+    name: ApplicationId
+    target: str
+    phase: Phase
+    revision: int | None
+    job: Job | None
+    health: HealthReport
+    restored_from: str | None = None
+    latest_snapshot: Snapshot | None = None
+    ui_url: str | None = None
+    interrupted: str | None = None
+    """the operation that a crash interrupted, and who had started it"""
+    notes: tuple[str, ...] = ()
