@@ -1,0 +1,44 @@
+"""Fixtures for all tests: a clean environment, and Flink and Java from the shared cache."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scurry.flink.runtimes import Runtimes, default_cache
+from scurry.model.reporting import SilentReporter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scurry.flink.installed import FlinkRuntime, JavaRuntime
+
+_PREFIXES = ("SCURRY_", "FLINK_", "JAVA_HOME")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on what the person who runs it has set."""
+    for name in tuple(os.environ):
+        if name.startswith(_PREFIXES) and name != "SCURRY_CACHE":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def runtimes() -> Runtimes:
+    """Flink and Java from the shared cache, installed when first asked for."""
+    return Runtimes(cache=default_cache(), reporter=SilentReporter())
+
+
+@pytest.fixture(scope="session")
+def flink_runtime(runtimes: Runtimes) -> Callable[[str], FlinkRuntime]:
+    """A function from version to installed Flink."""
+    return runtimes.flink
+
+
+@pytest.fixture(scope="session")
+def java_runtime(runtimes: Runtimes) -> JavaRuntime:
+    """A Java that fits all of the Flinks that the tests run on."""
+    return runtimes.java("2.3.0")
