@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scurry.model.application import Application, CodeKind
 from scurry.model.desired import Artifact, Desired
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scurry.model.values import Text
 
 
@@ -17,21 +19,28 @@ def application_id(name: str, environment: str | None) -> str:
     return f"{name}@{environment}" if environment else name
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Who it is and where it runs."""
+
+    id: str
+    target: str
+    flink_version: str
+
+
 def resolve(
     application: Application,
+    placement: Placement,
     *,
-    environment: str | None,
-    target: str,
-    flink_version: str,
     artifact: Artifact,
     config: Mapping[str, Text],
     secrets: Mapping[str, Text],
 ) -> Desired:
-    """Return the wish. `config` is already in the words of `flink_version`; `artifact` is in the store."""
+    """Return the wish. `config` is already in the words of the placement's Flink; `artifact` is in the store."""
     return Desired(
-        application=application_id(application.name, environment),
-        target=target,
-        flink_version=flink_version,
+        application=placement.id,
+        target=placement.target,
+        flink_version=placement.flink_version,
         artifact=artifact,
         entry=_entry(application),
         args=tuple(application.code.args),

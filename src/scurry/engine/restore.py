@@ -77,16 +77,26 @@ def named(choice: str, observed: Observed, history: History, *, now: datetime) -
                 f"no snapshot of {history.application!r} is known", hint="To start without state, say `--from none`."
             )
         return FromSnapshot(snapshot=found)
-    known = [snapshot for snapshot in (*history.snapshots, *observed.retained) if choice in _names(snapshot)]
-    if known:
-        return FromSnapshot(snapshot=known[0])
     if "/" not in choice:
-        raise SnapshotNotFound(
-            f"no snapshot {choice!r} of {history.application!r} is known",
-            hint=f"To see what there is, run:\n  scurry snapshot list {history.application}",
-        )
+        return FromSnapshot(snapshot=known(choice, observed, history))
+    try:
+        return FromSnapshot(snapshot=known(choice, observed, history))
+    except SnapshotNotFound:
+        pass  # a location that the journal does not know is the user's own; Flink says whether it can be read
     kind = SnapshotKind.CHECKPOINT if "/chk-" in choice else SnapshotKind.SAVEPOINT
     return FromSnapshot(snapshot=Snapshot(kind=kind, location=choice, taken_at=now))
+
+
+def known(name: str, observed: Observed, history: History) -> Snapshot:
+    """Return a snapshot by its location or the last part of it. Raises `SnapshotNotFound`."""
+    checkpoints = [job.latest_checkpoint for job in observed.jobs if job.latest_checkpoint]
+    for snapshot in (*history.snapshots, *observed.retained, *checkpoints):
+        if name.rstrip("/") in _names(snapshot):
+            return snapshot
+    raise SnapshotNotFound(
+        f"no snapshot {name!r} of {history.application!r} is known",
+        hint=f"To see what there is, run:\n  scurry snapshot list {history.application}",
+    )
 
 
 def _names(snapshot: Snapshot) -> set[str]:

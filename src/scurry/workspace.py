@@ -1,0 +1,360 @@
+"""The library's front door: open a project, then plan, apply, roll back, look.
+
+It decides nothing: the engine does. It prints nothing: a `Reporter` is told. Every verb that changes something goes
+the same way (`_change`): hold the lease, settle what a crash left open, observe, decide, show the plan and ask, do it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from time import sleep
+from typing import TYPE_CHECKING, Self
+
+from scurry.model.errors import PlanError, Refused
+from scurry.model.reporting import SilentReporter
+
+if TYPE_CHECKING:
+    from scurry.assembly import Assembly
+    from scurry.engine.executor import Executor
+    from scurry.model.desired import Desired
+    from scurry.model.journal import History, Lease, OperationRecord, Revision
+    from scurry.model.observed import Observed
+    from scurry.model.plan import Difference, Plan
+    from scurry.model.ports import Clock, Journal, Target
+    from scurry.model.project import Project
+    from scurry.model.report import StatusReport
+    from scurry.model.reporting import Reporter
+    from scurry.model.result import Applied
+    from scurry.model.snapshot import Snapshot
+
+Confirm = Callable[["Plan"], bool]
+"""Shown the plan before anything is done; False declines."""
+Decide = Callable[["Observed", "History"], "Plan"]
+
+DETAILED = 16
+"""up to this many applications `status` asks the target about each; above, once per target"""
+
+
+class SystemClock:
+    """Time as this machine has it."""
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        sleep(seconds)
+
+
+class Workspace:
+    """A project folder and what belongs to it: specs, targets, journal, artifacts."""
+
+    def __init__(self, project: Project, *, reporter: Reporter | None = None, clock: Clock | None = None) -> None:
+        self.project = project
+        self.reporter: Reporter = reporter or SilentReporter()
+        self.clock: Clock = clock or SystemClock()
+        self._targets: dict[str, Target] = {}
+
+    @classmethod
+    def open(cls, start: Path | None = None, *, reporter: Reporter | None = None, clock: Clock | None = None) -> Self:
+        """Open the project of a folder: the nearest `scurry.yaml` upwards, else the folder itself with its defaults.
+
+        Raises `SpecInvalid` when the project file is wrong.
+        """
+        from scurry.spec.load import load_project
+
+        return cls(load_project(start or Path.cwd()), reporter=reporter, clock=clock)
+
+    # Looking ---------------------------------------------------------------------------------------------------
+
+    def validate(self, file: Path, *, environment: str | None = None) -> tuple[str, ...]:
+        """Read a spec and everything that it refers to on this machine. Returns notes. Raises `SpecInvalid`."""
+        return self.assembly.validate(file, environment)
+
+    def plan(self, file: Path, *, environment: str | None = None, target: str | None = None) -> Plan:
+        """Return what `apply` would do now, and why. Changes nothing outside the workspace's own stores."""
+        from scurry.engine.planner import make_plan
+
+        desired = self.assembly.desired(file, environment, target)
+        history = self.journal.history(desired.application)
+        observed = self._observe(desired.target, history)
+        return make_plan(desired, observed, history, now=self.clock.now())
+
+    def status(self, *applications: str) -> tuple[StatusReport, ...]:
+        """Return how the given applications are, or all of them. A target that does not answer is told, not raised."""
+        from scurry.engine.status import report, survey_report
+
+        known = self.journal.applications()
+        names = applications or known
+        histories = [self._known(name) for name in names]
+        if len(histories) > DETAILED:
+            surveys = {name: self._survey(name) for name in {_target_of(history) for history in histories}}
+            return tuple(survey_report(history, surveys[_target_of(history)]) for history in histories)
+        return tuple(report(history, self._observe(_target_of(history), history)) for history in histories)
+
+    def history(self, application: str, *, limit: int = 20) -> tuple[tuple[Revision, ...], tuple[OperationRecord, ...]]:
+        """Return revisions and operations, newest first."""
+        self._known(application)
+        return (
+            self.journal.revisions(application, limit=limit),
+            self.journal.operations(application, limit=limit),
+        )
+
+    def differences(self, application: str, before: int, after: int) -> tuple[Difference, ...]:
+        """Return what differs between two revisions."""
+        from scurry.engine.difference import differences
+
+        return differences(self.revision(application, before).desired, self.revision(application, after).desired)
+
+    def revision(self, application: str, number: int) -> Revision:
+        """Return one revision. Raises `PlanError` when there is none of that number."""
+        self._known(application)
+        found = self.journal.revision(application, number)
+        if found is None:
+            raise PlanError(
+                f"{application!r} has no revision {number}",
+                hint=f"To see its revisions, run:\n  scurry history {application}",
+            )
+        return found
+
+    def observe(self, application: str) -> tuple[Observed, History]:
+        """Return what the target and the journal say of one application."""
+        history = self._known(application)
+        return self._observe(_target_of(history), history), history
+
+    def snapshots(self, application: str) -> tuple[Snapshot, ...]:
+        """Return the restorable states that are known, newest first; the running job's latest checkpoint included."""
+        observed, history = self.observe(application)
+        found = {snapshot.location: snapshot for snapshot in (*history.snapshots, *observed.retained)}
+        for job in observed.jobs:
+            if job.latest_checkpoint:
+                found.setdefault(job.latest_checkpoint.location, job.latest_checkpoint)
+        return tuple(sorted(found.values(), key=lambda snapshot: snapshot.taken_at, reverse=True))
+
+    # Changing --------------------------------------------------------------------------------------------------
+
+    def apply(
+        self,
+        file: Path,
+        *,
+        environment: str | None = None,
+        target: str | None = None,
+        confirm: Confirm,
+        wait: timedelta | None = None,
+    ) -> Applied:
+        """Make an application what its spec says. Goes on from what a crash interrupted.
+
+        Raises `Refused` when declined, `ApplicationLocked` when somebody else is at it; and errors that were found
+        before anything was stopped, with the running job untouched.
+        """
+        from scurry.engine.planner import make_plan
+
+        desired = self.assembly.desired(file, environment, target)
+        return self._change(
+            desired.application,
+            desired.target,
+            lambda observed, history: make_plan(desired, observed, history, now=self.clock.now()),
+            confirm=confirm,
+            wait=wait,
+        )
+
+    def rollback(
+        self, application: str, *, to: int | None = None, confirm: Confirm, wait: timedelta | None = None
+    ) -> Applied:
+        """Go back to an earlier revision, with the state that there is."""
+        from scurry.engine import verbs
+
+        revision = self.revision(application, to) if to is not None else None
+        return self._verb(
+            application,
+            lambda observed, history: verbs.plan_rollback(observed, history, now=self.clock.now(), to=revision),
+            confirm=confirm,
+            wait=wait,
+        )
+
+    def stop(
+        self,
+        application: str,
+        *,
+        snapshot: bool = True,
+        drain: bool = False,
+        confirm: Confirm,
+        wait: timedelta | None = None,
+    ) -> Applied:
+        """Suspend: stop with a savepoint, or without one."""
+        from scurry.engine import verbs
+
+        return self._verb(
+            application,
+            lambda observed, history: verbs.plan_stop(
+                observed, history, now=self.clock.now(), snapshot=snapshot, drain=drain
+            ),
+            confirm=confirm,
+            wait=wait,
+        )
+
+    def start(
+        self, application: str, *, source: str = "latest", confirm: Confirm, wait: timedelta | None = None
+    ) -> Applied:
+        """Start what does not run, from its latest state, from a named snapshot, or from none."""
+        from scurry.engine import verbs
+
+        return self._verb(
+            application,
+            lambda observed, history: verbs.plan_start(observed, history, now=self.clock.now(), source=source),
+            confirm=confirm,
+            wait=wait,
+        )
+
+    def restart(
+        self, application: str, *, source: str = "latest", confirm: Confirm, wait: timedelta | None = None
+    ) -> Applied:
+        """Stop and start again, with no change of the configuration."""
+        from scurry.engine import verbs
+
+        return self._verb(
+            application,
+            lambda observed, history: verbs.plan_restart(observed, history, now=self.clock.now(), source=source),
+            confirm=confirm,
+            wait=wait,
+        )
+
+    def scale(self, application: str, parallelism: int, *, confirm: Confirm, wait: timedelta | None = None) -> Applied:
+        """Change the parallelism of the current revision."""
+        import msgspec
+
+        from scurry.engine.planner import make_plan
+
+        def decide(observed: Observed, history: History) -> Plan:
+            desired = msgspec.structs.replace(_current(history), parallelism=parallelism)
+            return make_plan(desired, observed, history, now=self.clock.now())
+
+        return self._verb(application, decide, confirm=confirm, wait=wait)
+
+    def take_snapshot(self, application: str, *, confirm: Confirm, wait: timedelta | None = None) -> Applied:
+        """Take a savepoint; the job goes on."""
+        from scurry.engine import verbs
+
+        return self._verb(
+            application,
+            lambda observed, history: verbs.plan_snapshot(observed, history, now=self.clock.now()),
+            confirm=confirm,
+            wait=wait,
+        )
+
+    def drop_snapshot(
+        self, application: str, location: str, *, confirm: Confirm, wait: timedelta | None = None
+    ) -> Applied:
+        """Delete a snapshot that no rollback can need."""
+        from scurry.engine import restore, verbs
+
+        def decide(observed: Observed, history: History) -> Plan:
+            snapshot = restore.known(location, observed, history)
+            return verbs.plan_drop(snapshot, observed, history, now=self.clock.now())
+
+        return self._verb(application, decide, confirm=confirm, wait=wait)
+
+    def delete(
+        self, application: str, *, snapshot: bool = True, confirm: Confirm, wait: timedelta | None = None
+    ) -> Applied:
+        """Stop the job, with a last snapshot unless told otherwise, and forget the application."""
+        from scurry.engine import verbs
+
+        return self._verb(
+            application,
+            lambda observed, history: verbs.plan_delete(observed, history, now=self.clock.now(), snapshot=snapshot),
+            confirm=confirm,
+            wait=wait,
+        )
+
+    # Wiring ----------------------------------------------------------------------------------------------------
+
+    @property
+    def journal(self) -> Journal:
+        """The project's journal."""
+        return self.assembly.journal
+
+    @cached_property
+    def assembly(self) -> Assembly:
+        """What the workspace is put together from: runtimes, stores, secrets, the journal."""
+        from scurry.assembly import Assembly
+
+        return Assembly(self.project, reporter=self.reporter, clock=self.clock)
+
+    def target(self, name: str) -> Target:
+        """Return a target of the project by its name. Raises `WorkspaceError` when there is none."""
+        if name not in self._targets:
+            self._targets[name] = self.assembly.target(name)
+        return self._targets[name]
+
+    def _verb(self, application: str, decide: Decide, *, confirm: Confirm, wait: timedelta | None) -> Applied:
+        target = _target_of(self._known(application))
+        return self._change(application, target, decide, confirm=confirm, wait=wait)
+
+    def _change(
+        self, application: str, target: str, decide: Decide, *, confirm: Confirm, wait: timedelta | None
+    ) -> Applied:
+        from scurry.engine.lease import held
+
+        with held(application, journal=self.journal, clock=self.clock, reporter=self.reporter, wait=wait) as lease:
+            executor = self._executor(target, lease)
+            executor.settle()
+            history = self.journal.history(application)
+            plan = decide(self._observe(target, history), history)
+            if not plan.is_converged and not confirm(plan):
+                raise Refused("declined; nothing was changed")
+            return executor.execute(plan)
+
+    def _executor(self, target: str, lease: Lease) -> Executor:
+        from scurry.engine.attempt import Services
+        from scurry.engine.executor import Executor
+
+        services = Services(
+            target=self.target(target),
+            journal=self.journal,
+            clock=self.clock,
+            reporter=self.reporter,
+            secrets=self.assembly.secrets,
+            artifacts=self.assembly.store,
+        )
+        return Executor(services, lease)
+
+    def _observe(self, target: str, history: History) -> Observed:
+        return self.target(target).observe(history.application, history.marks)
+
+    def _survey(self, target: str) -> Observed:
+        from scurry.model.errors import TargetError
+        from scurry.model.observed import Observed
+
+        try:
+            return Observed(jobs=tuple(self.target(target).survey().values()))
+        except TargetError as error:
+            return Observed(reachable=False, unreachable_because=error.message)
+
+    def _known(self, application: str) -> History:
+        history = self.journal.history(application)
+        if history.current is None and history.interrupted is None:
+            raise PlanError(
+                f"no application {application!r} is known here",
+                hint="To see the ones that are, run:\n  scurry status",
+            )
+        return history
+
+
+def _current(history: History) -> Desired:
+    if history.current is None:
+        raise PlanError(f"{history.application!r} was never started")
+    return history.current.desired
+
+
+def _target_of(history: History) -> str:
+    if history.current is not None:
+        return history.current.desired.target
+    desired = getattr(history.last.operation, "desired", None) if history.last else None
+    if desired is None:
+        raise PlanError(f"{history.application!r} was never started")
+    return str(desired.target)
