@@ -1,0 +1,357 @@
+"""The spec of an application: what people write in `application.yaml`, checked and immutable.
+
+Field descriptions are the reference: editors (JSON Schema) and the documentation show them. Nothing is resolved here;
+`model/desired.py` is the same application resolved to the last value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
+
+from scurry.model.desired import HealthPolicy, SnapshotPolicy, UpgradeMode, UpgradePolicy
+from scurry.model.fields import (
+    Duration,
+    Filled,
+    Flag,
+    Line,
+    Options,
+    SpecModel,
+    Texts,
+    Value,
+    Values,
+    Whole,
+    describe,
+    is_secret,
+    read_flag,
+    read_secret,
+    read_text,
+    read_texts,
+)
+from scurry.model.schedule import parse_schedule
+
+if TYPE_CHECKING:
+    from scurry.model.values import Text
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+MAX_PARALLELISM = 32768
+"""Flink's own upper limit (KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM)"""
+CHECKPOINT_INTERVAL = "execution.checkpointing.interval"
+OLDEST_FLINK = (1, 18)
+RESERVED_VARIABLES = ("variables", "env", "outputs")
+
+
+class CodeKind(StrEnum):
+    """What an application is made of."""
+
+    SQL = "sql"
+    JAR = "jar"
+    PYTHON = "python"
+
+
+def read_name(value: object) -> str:
+    """Read an application's name. Raises `ValueError`."""
+    text = read_text(value)
+    if len(text) > 100:
+        raise ValueError(f"the name is {len(text)} characters long; 100 is the most")
+    if not re.fullmatch(NAME_PATTERN, text):
+        raise ValueError(f"'{text}' is not a name: letters, digits, '-', '_' and '.', beginning with a letter or digit")
+    return text
+
+
+def read_flink_version(value: object) -> str:
+    """Read `2.3` (the newest patch) or `2.3.0`. Raises `ValueError`."""
+    text = read_text(value)
+    match = re.fullmatch(r"(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?", text)
+    if not match:
+        raise ValueError(f'\'{text}\' is not a Flink version; write a series like "2.3" or a release like "2.3.0"')
+    if (int(match[1]), int(match[2])) < OLDEST_FLINK:
+        raise ValueError(f"Flink {text} is older than 1.18, the oldest that scurry runs")
+    return text
+
+
+def read_connector(value: object) -> str:
+    """Read a connector's Maven coordinate, path or address. Raises `ValueError`."""
+    text = read_text(value)
+    if text.startswith("mvn:"):
+        parts = text.split(":")[1:]
+        if len(parts) not in {3, 4} or not all(re.fullmatch(r"[\w.-]+", part) for part in parts):
+            raise ValueError(f"'{text}' is not a Maven coordinate; write mvn:group:artifact:version[:classifier]")
+    elif not text.endswith(".jar"):
+        raise ValueError(f"'{text}' is neither a Maven coordinate (mvn:group:artifact:version) nor a path to a jar")
+    return text
+
+
+def read_schedule(value: object) -> str:
+    """Read a cron line. Raises `ValueError`."""
+    text = read_text(value)
+    parse_schedule(text)
+    return text
+
+
+def read_mode(value: object) -> UpgradeMode:
+    """Read an upgrade mode. Raises `ValueError`."""
+    known = [mode.value for mode in UpgradeMode]
+    if value not in known:
+        raise ValueError(f"{describe(value)} is not an upgrade mode: {', '.join(known)}")
+    return UpgradeMode(str(value))
+
+
+def read_allowed(value: object) -> bool | tuple[str, ...]:
+    """Read `true`, `false` or a list of operator uids. Raises `ValueError`."""
+    if isinstance(value, list | tuple):
+        return tuple(read_text(item) for item in value) or False
+    try:
+        return read_flag(value)
+    except ValueError:
+        raise ValueError(f"{describe(value)} is neither true, false nor a list of operators' uids") from None
+
+
+def read_variables(value: object) -> dict[str, Any]:
+    """Read variables for templates: names to any values, secrets as references. Raises `ValueError`."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{describe(value)} is not a map of variables")
+    for name in value:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ValueError(
+                f"'{name}' cannot be a variable's name: letters, digits and '_', not beginning with a digit"
+            )
+        if name in RESERVED_VARIABLES:
+            raise ValueError(f"'{name}' cannot be a variable's name: templates know it as something else")
+    return {name: read_secret(item) if is_secret(item) else item for name, item in value.items()}
+
+
+Name = Annotated[
+    str,
+    PlainValidator(read_name),
+    WithJsonSchema({"type": "string", "pattern": NAME_PATTERN, "maxLength": 100}),
+]
+FlinkVersion = Annotated[
+    str,
+    PlainValidator(read_flink_version),
+    WithJsonSchema({"type": ["string", "number"], "pattern": r"^\d+\.\d+(\.\d+)?$|\{[{%]"}),
+]
+Connector = Annotated[str, PlainValidator(read_connector), WithJsonSchema({"type": "string"})]
+Variables = Annotated[
+    Mapping[str, Any],
+    PlainValidator(read_variables),
+    WithJsonSchema({"type": "object", "propertyNames": {"pattern": r"^[A-Za-z_]\w*$"}}),
+]
+Allowed = Annotated[
+    bool | tuple[str, ...],
+    PlainValidator(read_allowed),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
+class Code(SpecModel):
+    """What runs: exactly one of `sql`, `jar`, `python`. A change restarts the job from its savepoint."""
+
+    sql: Filled | None = Field(None, description="SQL script, a template if it has any; relative to this file.")
+    jar: Filled | None = Field(
+        None, description="Jar: a path, `mvn:group:artifact:version[:classifier]`, `https://…` or `s3://…`."
+    )
+    main_class: Filled | None = Field(None, description="Entry class of the jar; without it, the one in its manifest.")
+    python: Filled | None = Field(None, description="Python script; relative to this file.")
+    requirements: Filled | None = Field(None, description="`requirements.txt` with the script's packages.")
+    files: Texts = Field((), description="More files and folders that the Python script needs beside it.")
+    args: Values = Field((), description="Arguments of the jar's or script's main; secrets may be references.")
+
+    @property
+    def kind(self) -> CodeKind:
+        """Which of the three it is."""
+        return next(kind for kind in CodeKind if getattr(self, kind.value) is not None)
+
+    @property
+    def source(self) -> str:
+        """The path, coordinate or address of the code."""
+        return str(getattr(self, self.kind.value))
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        found = [kind.value for kind in CodeKind if getattr(self, kind.value) is not None]
+        if len(found) != 1:
+            raise ValueError(f"exactly one of sql, jar, python is needed; found {' and '.join(found) or 'none'}")
+        for key, kinds in (
+            ("main_class", {"jar"}),
+            ("requirements", {"python"}),
+            ("files", {"python"}),
+            ("args", {"jar", "python"}),
+        ):
+            if getattr(self, key) and found[0] not in kinds:
+                raise ValueError(f"{key} belongs to {' or '.join(sorted(kinds))}, not to {found[0]}")
+        return self
+
+
+class Health(SpecModel):
+    """When a started job counts as healthy; until then a deployment is not done. A change restarts nothing."""
+
+    window: Duration = Field(
+        HealthPolicy().window, description="How long a job may take to become healthy. Default: 30s."
+    )
+    restarts: Whole = Field(0, ge=0, le=1000, description="Restarts that are forgiven within the window.")
+    checkpoints: Annotated[Whole, Field(ge=0, le=1000)] | None = Field(
+        None,
+        description=(
+            "Checkpoints that must have completed since the restore. Default: 1 when "
+            "`execution.checkpointing.interval` is set in `config`, else 0."
+        ),
+    )
+
+
+class Upgrade(SpecModel):
+    """How a new revision takes over from the running one. A change restarts nothing."""
+
+    mode: Annotated[
+        UpgradeMode,
+        PlainValidator(read_mode),
+        WithJsonSchema({"type": "string", "enum": [mode.value for mode in UpgradeMode]}),
+    ] = Field(
+        UpgradeMode.SAVEPOINT,
+        description=(
+            "`savepoint`: stop with a savepoint, start from it. `last-state`: start from the newest checkpoint; "
+            "records since then are processed again. `stateless`: start with nothing; the old state is not used."
+        ),
+    )
+    allow_non_restored_state: Allowed = Field(
+        False,
+        description="State that may be dropped: `true` for any, or the uids of the operators that are gone.",
+    )
+    health: Health = Field(default_factory=Health, description=Health.__doc__)
+    rollback: Flag = Field(
+        True,
+        description="Return to the last healthy revision, with its state, when the new one is not healthy in time.",
+    )
+    stop_timeout: Duration = Field(
+        UpgradePolicy().stop_timeout,
+        description="How long a stop with a savepoint is waited for; the stop itself goes on. Default: 30min.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.mode is UpgradeMode.STATELESS and self.allow_non_restored_state:
+            raise ValueError(
+                "allow_non_restored_state means nothing with mode stateless, which restores no state at all; remove one"
+            )
+        return self
+
+
+class Snapshots(SpecModel):
+    """Scheduled snapshots and how long they are kept. A change restarts nothing."""
+
+    schedule: Annotated[str, PlainValidator(read_schedule), WithJsonSchema({"type": "string"})] | None = Field(
+        None, description='When to take one: a cron line in UTC (`"0 * * * *"`), or `@hourly`, `@daily`, ….'
+    )
+    keep: Annotated[Whole, Field(ge=1, le=100_000)] | None = Field(
+        None, description="How many to keep; what a rollback needs is kept besides."
+    )
+    max_age: Duration | None = Field(None, description="Older ones are deleted, but never one that a rollback needs.")
+
+    def policy(self) -> SnapshotPolicy:
+        """Return it as the engine sees it."""
+        return SnapshotPolicy(schedule=self.schedule, keep=self.keep, max_age=self.max_age)
+
+
+class Application(SpecModel):
+    """A Flink application: its code, its configuration and how its state is looked after."""
+
+    name: Name = Field(description="Identifies the application; another name is another application with no state.")
+    description: Line = Field("", description="For people. A change restarts nothing.")
+    labels: Mapping[Filled, Line] = Field(
+        default_factory=dict, description="For people and for choosing applications. A change restarts nothing."
+    )
+    flink: FlinkVersion = Field(
+        description=(
+            'Flink version: a series (`"2.3"`, its newest patch) or a release (`"2.3.0"`). '
+            "A change restarts the job from its savepoint."
+        )
+    )
+    code: Code = Field(description=Code.__doc__)
+    connectors: Annotated[tuple[Connector, ...], BeforeValidator(read_texts)] = Field(
+        (),
+        description=(
+            "Connectors and other jars for the class path: `mvn:group:artifact:version[:classifier]` or a path. "
+            "A change restarts the job from its savepoint."
+        ),
+    )
+    parallelism: Whole = Field(
+        1,
+        ge=1,
+        le=MAX_PARALLELISM,
+        description="Parallelism of the job. A change rescales: in place where Flink can, else by a savepoint.",
+    )
+    config: Options = Field(
+        default_factory=dict,
+        description=(
+            "Flink options, dotted or nested, any that belong to a job. A change restarts the job from its savepoint."
+        ),
+    )
+    properties: Mapping[Filled, Mapping[Filled, Value]] = Field(
+        default_factory=dict,
+        description=(
+            "Runtime properties: group, key, value. The job finds them as `application_properties.json`. "
+            "A change restarts the job from its savepoint."
+        ),
+    )
+    variables: Variables = Field(
+        default_factory=dict,
+        description="Values for templates: `{{ name }}`. What a change costs depends on where they are used.",
+    )
+    upgrade: Upgrade = Field(default_factory=Upgrade, description=Upgrade.__doc__)
+    snapshots: Snapshots = Field(default_factory=Snapshots, description=Snapshots.__doc__)
+    target: Filled | None = Field(
+        None,
+        description=(
+            "Where it runs: a name of `targets` in scurry.yaml; without it, the project's. "
+            "A change stops the job there with a savepoint and starts it here from it."
+        ),
+    )
+    environments: Mapping[Filled, Mapping[str, Any]] = Field(
+        default_factory=dict,
+        description=(
+            "Overlays by name, chosen with `--env`: maps are merged, anything else replaces, an empty value removes. "
+            "Each environment is an application of its own: `name@environment`."
+        ),
+    )
+
+    def upgrade_policy(self) -> UpgradePolicy:
+        """Return the upgrade section as the engine sees it, with what depends on `config` decided."""
+        health = self.upgrade.health
+        checkpoints = health.checkpoints
+        if checkpoints is None:
+            checkpoints = int(checkpointing(self.config) is True)
+        return UpgradePolicy(
+            mode=self.upgrade.mode,
+            allow_non_restored_state=self.upgrade.allow_non_restored_state,
+            health=HealthPolicy(window=health.window, restarts=health.restarts, checkpoints=checkpoints),
+            rollback=self.upgrade.rollback,
+            stop_timeout=self.upgrade.stop_timeout,
+        )
+
+    @model_validator(mode="after")
+    def _checkpoints_can_be_had(self) -> Self:
+        if checkpointing(self.config) is not False:
+            return self
+        if self.upgrade.health.checkpoints:
+            raise ValueError(
+                f"upgrade.health.checkpoints asks for {self.upgrade.health.checkpoints}, but checkpointing is off "
+                f"({CHECKPOINT_INTERVAL} is 0 in config)"
+            )
+        if self.upgrade.mode is UpgradeMode.LAST_STATE:
+            raise ValueError(
+                f"upgrade.mode last-state starts from a checkpoint, but checkpointing is off "
+                f"({CHECKPOINT_INTERVAL} is 0 in config)"
+            )
+        return self
+
+
+def checkpointing(config: Mapping[str, Text]) -> bool | None:
+    """Whether a job's options turn checkpointing on (True), off (False), or leave it to its code (None)."""
+    interval = config.get(CHECKPOINT_INTERVAL)
+    if not isinstance(interval, str):
+        return None
+    return not re.match(r"\s*0+(\.0+)?\s*[a-zA-Zµ]*\s*$", interval)

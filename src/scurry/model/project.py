@@ -1,0 +1,252 @@
+"""The project file `scurry.yaml`: the targets that there are, and what all applications of a project share.
+
+An empty or missing file is a project with one target, `local`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    PrivateAttr,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+
+from scurry.model.application import Variables, read_flink_version
+from scurry.model.fields import (
+    Duration,
+    Filled,
+    Flag,
+    Line,
+    Memory,
+    Options,
+    SpecModel,
+    Value,
+    Whole,
+    read_duration,
+    read_filled,
+    read_text,
+)
+
+PROJECT_FILE = "scurry.yaml"
+LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "OFF")
+BUILT_IN_KINDS = ("local", "rest", "memory")
+
+
+def read_address(value: object) -> str:
+    """Read an http(s) address without its closing slash. Raises `ValueError`."""
+    text = read_filled(value)
+    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", text):
+        raise ValueError(f"'{text}' is not an address; write for example https://flink.example.com:8081")
+    return text.rstrip("/")
+
+
+def read_log_level(value: object) -> str:
+    """Read a level of Log4j. Raises `ValueError`."""
+    text = read_text(value).upper()
+    if text not in LOG_LEVELS:
+        raise ValueError(f"'{value}' is not a log level: {', '.join(LOG_LEVELS)}")
+    return text
+
+
+Address: TypeAlias = Annotated[
+    str, PlainValidator(read_address), WithJsonSchema({"type": "string", "pattern": "^https?://"})
+]
+FlinkVersion: TypeAlias = Annotated[
+    str, PlainValidator(read_flink_version), WithJsonSchema({"type": ["string", "number"]})
+]
+LogLevel: TypeAlias = Annotated[
+    str, PlainValidator(read_log_level), WithJsonSchema({"type": "string", "enum": list(LOG_LEVELS)})
+]
+
+
+class LocalTarget(SpecModel):
+    """Flink on this machine: installed, started and looked after by scurry; everything listens on 127.0.0.1."""
+
+    kind: Literal["local"] = Field("local", description="`local`")
+    flink: FlinkVersion | None = Field(
+        None, description="The only Flink version that runs here; without it, each application's own."
+    )
+    slots: Whole | None = Field(
+        None, ge=1, le=1024, description="Slots of each TaskManager; without it, as the machine's processors suggest."
+    )
+    task_managers: Whole = Field(1, ge=1, le=64, description="How many TaskManagers.")
+    job_manager_memory: Memory | None = Field(
+        None, description="Memory of the JobManager's process; without it, as the machine's memory suggests."
+    )
+    task_manager_memory: Memory | None = Field(
+        None, description="Memory of each TaskManager's process; without it, as the machine's memory suggests."
+    )
+    config: Options = Field(
+        default_factory=dict, description="Flink options of the cluster. A change restarts it, and with it its jobs."
+    )
+    log_level: LogLevel = Field("INFO", description="Level of Flink's root logger.")
+    rest_port: Whole | None = Field(
+        None, ge=1, le=65535, description="Port of Flink's REST interface and UI; without it, a free one."
+    )
+    java_home: Filled | None = Field(None, description="The Java that runs it; without it, one that fits is found.")
+
+
+class Timeouts(SpecModel):
+    """How long a Flink cluster may take to answer."""
+
+    connect: Duration = Field(read_duration("5s"), description="Until the connection stands. Default: 5s.")
+    read: Duration = Field(read_duration("30s"), description="Until an answer comes. Default: 30s.")
+
+
+class RestTarget(SpecModel):
+    """A Flink session cluster that is there, by the address of its REST interface."""
+
+    kind: Literal["rest"] = Field(description="`rest`")
+    url: Address = Field(description="Address of the REST interface, with the path prefix of a proxy if there is one.")
+    verify: Flag = Field(True, description="Whether the server's certificate is checked.")
+    ca: Filled | None = Field(None, description="File with the certificates that are trusted besides the usual ones.")
+    cert: Filled | None = Field(None, description="File with the client's certificate, and its key if `key` is absent.")
+    key: Filled | None = Field(None, description="File with the key of the client's certificate.")
+    username: Line | None = Field(None, description="For basic authentication.")
+    password: Value | None = Field(None, description="For basic authentication; a secret by reference.")
+    token: Value | None = Field(None, description="Bearer token; a secret by reference.")
+    headers: Mapping[Filled, Value] = Field(default_factory=dict, description="Headers sent with every call.")
+    savepoints: Filled | None = Field(
+        None, description="Where savepoints go: a directory that the cluster can write; without it, the cluster's own."
+    )
+    checkpoints: Filled | None = Field(
+        None, description="Where checkpoints are: only needed to find those of a job that the cluster has forgotten."
+    )
+    shared_directory: Filled | None = Field(
+        None, description="A directory that this machine and the cluster's both see; PyFlink applications need one."
+    )
+    timeouts: Timeouts = Field(default_factory=Timeouts, description=Timeouts.__doc__)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for key, needed in (("password", "username"), ("username", "password"), ("key", "cert")):
+            if getattr(self, key) is not None and getattr(self, needed) is None:
+                raise ValueError(f"{key} needs {needed}, too")
+        if self.token is not None and self.username is not None:
+            raise ValueError("token and username exclude each other: a call carries one authorization")
+        if self.ca is not None and not self.verify:
+            raise ValueError("ca means nothing with verify: false, which trusts any certificate; remove one")
+        for key in ("ca", "cert"):
+            if getattr(self, key) is not None and self.url.startswith("http://"):
+                raise ValueError(f"{key} needs an https address, and url is {self.url}")
+        return self
+
+
+class MemoryTarget(SpecModel):
+    """A pretended Flink in this process: for trying out and for tests; it forgets everything when the process ends."""
+
+    kind: Literal["memory"] = Field(description="`memory`")
+
+
+class OtherTarget(SpecModel):
+    """A target that another package brings (entry point `scurry.targets`); its settings are its own."""
+
+    model_config = ConfigDict(
+        extra="allow", json_schema_extra={"properties": {"kind": {"not": {"enum": list(BUILT_IN_KINDS)}}}}
+    )
+
+    kind: Filled = Field(description="The entry point's name.")
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Everything but `kind`, as written."""
+        return dict(self.model_extra or {})
+
+
+def _kind_of(value: object) -> str | None:
+    kind = value.get("kind") if isinstance(value, Mapping) else getattr(value, "kind", None)
+    if not isinstance(kind, str):
+        return None
+    return kind if kind in BUILT_IN_KINDS else "other"
+
+
+TargetSettings: TypeAlias = LocalTarget | RestTarget | MemoryTarget | OtherTarget
+TargetEntry: TypeAlias = Annotated[
+    Annotated[LocalTarget, Tag("local")]
+    | Annotated[RestTarget, Tag("rest")]
+    | Annotated[MemoryTarget, Tag("memory")]
+    | Annotated[OtherTarget, Tag("other")],
+    Discriminator(_kind_of),
+]
+
+
+class Repository(SpecModel):
+    """A Maven repository."""
+
+    url: Address = Field(description="Its address.")
+    username: Line | None = Field(None, description="For basic authentication.")
+    password: Value | None = Field(None, description="For basic authentication; a secret by reference.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password belong together; one is missing")
+        return self
+
+
+def _read_repository(value: object) -> object:
+    return {"url": value} if isinstance(value, str) else value
+
+
+def _read_repositories(value: object) -> object:
+    if not isinstance(value, list | tuple):
+        raise ValueError("a list of Maven repositories belongs here, each an address or {url, username, password}")
+    return value
+
+
+class ProjectEnvironment(SpecModel):
+    """What all applications share in one environment; what an application says itself goes before it."""
+
+    target: Filled | None = Field(None, description="Target of the applications that name none.")
+    variables: Variables = Field(default_factory=dict, description="Values for templates.")
+
+
+class Project(SpecModel):
+    """A project: its targets, and what its applications share. Paths are relative to the folder of scurry.yaml."""
+
+    name: Line | None = Field(None, description="For people; without it, the folder's name.")
+    target: Filled = Field("local", description="Target of the applications that name none.")
+    targets: Mapping[Filled, TargetEntry] = Field(
+        default_factory=dict, description="Places that run applications, by name. `local` is there unless defined anew."
+    )
+    environments: Mapping[Filled, ProjectEnvironment] = Field(
+        default_factory=dict, description="Environments by name, chosen with `--env`."
+    )
+    variables: Variables = Field(default_factory=dict, description="Values for the templates of all applications.")
+    repositories: Annotated[
+        tuple[Annotated[Repository, BeforeValidator(_read_repository)], ...], BeforeValidator(_read_repositories)
+    ] = Field((), description="Maven repositories, asked in order; without any, Maven Central.")
+    flink: Mapping[FlinkVersion, Filled] = Field(
+        default_factory=dict,
+        description="Where a Flink version comes from instead of PyPI: path or address of a tarball, or a folder.",
+    )
+    journal: Filled | None = Field(None, description="Path of the journal; without it, `.scurry/journal.db`.")
+    java_home: Filled | None = Field(None, description="The Java for everything; without it, one that fits is found.")
+
+    _root: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def root(self) -> Path:
+        """The folder of scurry.yaml; without one, the folder that the search began at."""
+        return self._root
+
+    def at(self, root: Path) -> Project:
+        """Return the same project in another folder."""
+        copy = self.model_copy()
+        copy._root = root
+        return copy
+
+    def all_targets(self) -> Mapping[str, TargetSettings]:
+        """Return the targets by name, with the `local` one that needs no defining."""
+        return {"local": LocalTarget(), **self.targets}
