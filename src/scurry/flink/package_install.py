@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     from scurry.model.reporting import Activity, Reporter
 
 # Our end of its standard input is open as long as we live. When we are killed, pip must not go on writing into
-# a folder that the next scurry is about to clear, so a thread waits for the end of that input.
+# a folder that the next scurry is about to clear, so a thread waits for the end of that input and then ends pip and
+# all that pip started, which is a process group of its own.
 _PIP_THAT_DIES_WITH_US = """
-import os, runpy, sys, threading
-threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
+import os, runpy, signal, sys, threading
+threading.Thread(target=lambda: (os.read(0, 1), os.killpg(0, signal.SIGKILL)), daemon=True).start()
 sys.argv[0] = "pip"
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
@@ -171,12 +173,14 @@ def _running(command: Sequence[str], environment: dict[str, str]) -> Iterator[su
         text=True,
         encoding="utf-8",
         errors="replace",
+        process_group=0,
     )
     try:
         yield process
     finally:
-        if process.poll() is None:
-            process.kill()
+        if process.poll() is None:  # we are leaving by an exception, Ctrl-C for example
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         for stream in (process.stdin, process.stdout):
             if stream:
