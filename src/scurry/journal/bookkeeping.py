@@ -1,0 +1,160 @@
+"""What a write changes in what `history` summarises: the revision and job that run, what is healthy, the snapshots.
+
+Called inside the transaction of that write, so that the records and their summary never differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scurry.journal.rows import decode_operation, encode, stamp
+from scurry.model.operation import Action, DropSnapshot, Outcome
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from scurry.journal.database import Database
+    from scurry.model.snapshot import Snapshot
+
+_TRIGGERED = frozenset({Action.STOP, Action.SNAPSHOT})
+
+
+def know_again(database: Database, application: str) -> None:
+    """List an application again that was deleted before."""
+    database.execute("UPDATE application SET deleted = 0 WHERE id = ? AND deleted = 1", application)
+
+
+def resolve(database: Database, application: str, action: Action) -> None:
+    """Count an attempt whose fate is known now. The next mark is derived from the count."""
+    if action is Action.SUBMIT:
+        database.execute("UPDATE application SET resolved_submits = resolved_submits + 1 WHERE id = ?", application)
+    elif action in _TRIGGERED:
+        database.execute("UPDATE application SET resolved_triggers = resolved_triggers + 1 WHERE id = ?", application)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """A step that is known to have happened."""
+
+    operation: int
+    action: Action
+    mark: str
+    outcome: Outcome
+
+
+def land(database: Database, application: str, landing: Landing, *, now: datetime) -> None:
+    """Take over what a step brought about."""
+    operation, outcome = landing.operation, landing.outcome
+    if outcome.snapshot:
+        keep(database, application, outcome.snapshot)
+    match landing.action:
+        case Action.SUBMIT:
+            _make_current(database, application, operation)
+            database.execute(
+                "UPDATE application SET job_id = ?, stopped = 0 WHERE id = ?",
+                *(outcome.job_id or landing.mark, application),
+            )
+        case Action.RESCALE:
+            _make_current(database, application, operation)
+        case Action.STOP | Action.CANCEL:
+            database.execute("UPDATE application SET stopped = 1 WHERE id = ? AND job_id IS NOT NULL", application)
+        case Action.DISPOSE:
+            _dispose(database, application, operation, now)
+        case _:
+            pass
+
+
+def conclude(database: Database, application: str, *, operation: int, kind: str) -> None:
+    """Take over what an operation that is done means."""
+    match kind:
+        case "adjust" | "rescale":
+            _make_current(database, application, operation)
+        case "delete":
+            # What was before a delete is over: nothing is rolled back to it. Its revisions keep their numbers, and its
+            # snapshots stay, since an application that is deployed again may start from them.
+            database.execute(
+                "UPDATE application SET deleted = 1, current_revision = NULL, job_id = NULL, stopped = 0,"
+                " forgotten_revision = (SELECT COALESCE(MAX(number), 0) FROM revision WHERE application = ?)"
+                " WHERE id = ?",
+                application,
+                application,
+            )
+        case _:
+            pass
+
+
+def mark_newest_healthy(database: Database, application: str, digest: str) -> None:
+    """Mark the newest healthy revision of a digest, after one of them was judged."""
+    database.execute(
+        "UPDATE revision SET newest_healthy = 0 WHERE application = ? AND digest = ? AND newest_healthy = 1",
+        application,
+        digest,
+    )
+    database.execute(
+        "UPDATE revision SET newest_healthy = 1 WHERE application = ? AND number = ("
+        " SELECT MAX(number) FROM revision WHERE application = ? AND digest = ? AND outcome = 'healthy')",
+        application,
+        application,
+        digest,
+    )
+
+
+def keep(database: Database, application: str, snapshot: Snapshot) -> None:
+    """Remember a snapshot. One that does not say whose it is belongs to the revision that runs, if its job wrote it."""
+    found = database.rows(
+        "SELECT revision FROM snapshot WHERE application = ? AND location = ?", application, snapshot.location
+    )
+    if snapshot.revision is None:
+        revision = found[0][0] if found else _revision_of_job(database, application, snapshot.job_id)
+        snapshot = msgspec.structs.replace(snapshot, revision=revision)
+    database.execute(
+        "INSERT INTO snapshot (application, location, taken_at, revision, body) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (application, location) DO UPDATE SET taken_at = excluded.taken_at,"
+        " revision = excluded.revision, body = excluded.body, dropped_at = NULL",
+        application,
+        snapshot.location,
+        stamp(snapshot.taken_at),
+        snapshot.revision,
+        encode(snapshot),
+    )
+
+
+def drop(database: Database, application: str, snapshot: Snapshot, *, now: datetime) -> None:
+    """Remember that a snapshot is gone, also one that was not known before (a checkpoint that Flink kept)."""
+    database.execute(
+        "INSERT INTO snapshot (application, location, taken_at, revision, dropped_at, body) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (application, location) DO UPDATE SET dropped_at = excluded.dropped_at",
+        application,
+        snapshot.location,
+        stamp(snapshot.taken_at),
+        snapshot.revision,
+        stamp(now),
+        encode(snapshot),
+    )
+
+
+def _make_current(database: Database, application: str, operation: int) -> None:
+    """An operation without a revision of its own (a start of what was there) leaves the current one."""
+    database.execute(
+        "UPDATE application SET current_revision = COALESCE("
+        " (SELECT revision FROM operation WHERE application = ? AND number = ?), current_revision) WHERE id = ?",
+        application,
+        operation,
+        application,
+    )
+
+
+def _revision_of_job(database: Database, application: str, job_id: str | None) -> int | None:
+    [(current, submitted)] = database.rows("SELECT current_revision, job_id FROM application WHERE id = ?", application)
+    return current if job_id in {None, submitted} else None
+
+
+def _dispose(database: Database, application: str, operation: int, now: datetime) -> None:
+    """The files are gone from this moment on, whether or not the process lives to say so itself."""
+    [(body,)] = database.rows("SELECT body FROM operation WHERE application = ? AND number = ?", application, operation)
+    intended = decode_operation(body)
+    if isinstance(intended, DropSnapshot):
+        drop(database, application, intended.snapshot, now=now)
