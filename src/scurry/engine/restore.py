@@ -27,11 +27,12 @@ _NAME_A_STATE = (
 def newest(observed: Observed, history: History) -> Snapshot | None:
     """Return the newest restorable state of the job that was submitted last, else what that job was restored from.
 
-    Only its own: after a rollback, a checkpoint of the bad revision can be newer and is not what to go on from.
+    Only its own: after a rollback, a checkpoint of the bad revision can be newer and is not what to go on from. Where no
+    job was submitted since a delete, whatever was kept counts.
     """
     candidates = [*history.snapshots, *observed.retained]
     candidates += [job.latest_checkpoint for job in observed.jobs if job.latest_checkpoint]
-    own = [found for found in candidates if found.job_id is not None and found.job_id == history.job_id]
+    own = [found for found in candidates if history.job_id in {None, found.job_id}]
     return max(own, key=lambda found: found.taken_at, default=history.restored)
 
 
