@@ -118,8 +118,9 @@ class Attempt:
         except ScurryError as error:
             journal.finish_step(lease, self.record.id, ordinal, error=error.message)
             raise
+        outcome = self._complete(step, outcome)
         self._note(step, outcome)
-        journal.finish_step(lease, self.record.id, ordinal, outcome=self._complete(step, outcome))
+        journal.finish_step(lease, self.record.id, ordinal, outcome=outcome)
 
     def _outcome(self, step: Step) -> Outcome:
         try:

@@ -22,11 +22,21 @@ if TYPE_CHECKING:
 class Rig(Protocol):
     """A target under test. A subclass of the suite gives one by its `rig` fixture."""
 
-    target: Target
-    secrets: Secrets
-    artifacts: ArtifactStore
-    patience_s: float
-    """how long a job may take to run and to complete a checkpoint"""
+    @property
+    def target(self) -> Target:
+        """The target under test."""
+
+    @property
+    def secrets(self) -> Secrets:
+        """Resolves what the wishes refer to."""
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        """Holds the wishes' artifacts."""
+
+    @property
+    def patience_s(self) -> float:
+        """How long a job may take to run and to complete a checkpoint."""
 
     def wish(self, *, variant: int = 0, parallelism: int = 1) -> Desired:
         """Return an application that runs, holds state and checkpoints often; another variant is another revision."""
