@@ -54,8 +54,8 @@ def land(database: Database, application: str, landing: Landing, *, now: datetim
         case Action.SUBMIT:
             _make_current(database, application, operation)
             database.execute(
-                "UPDATE application SET job_id = ?, stopped = 0 WHERE id = ?",
-                *(outcome.job_id or landing.mark, application),
+                "UPDATE application SET job_id = ?, stopped = 0, restored = ? WHERE id = ?",
+                *(outcome.job_id or landing.mark, encode(outcome.restored) if outcome.restored else None, application),
             )
         case Action.RESCALE:
             _make_current(database, application, operation)
@@ -77,6 +77,7 @@ def conclude(database: Database, application: str, *, operation: int, kind: str)
             # snapshots stay, since an application that is deployed again may start from them.
             database.execute(
                 "UPDATE application SET deleted = 1, current_revision = NULL, job_id = NULL, stopped = 0,"
+                " restored = NULL,"
                 " forgotten_revision = (SELECT COALESCE(MAX(number), 0) FROM revision WHERE application = ?)"
                 " WHERE id = ?",
                 application,

@@ -33,6 +33,7 @@ _FIRST = (
         current_revision BIGINT,
         forgotten_revision BIGINT NOT NULL DEFAULT 0,
         job_id TEXT,
+        restored TEXT,
         stopped INTEGER NOT NULL DEFAULT 0,
         resolved_submits BIGINT NOT NULL DEFAULT 0,
         resolved_triggers BIGINT NOT NULL DEFAULT 0,

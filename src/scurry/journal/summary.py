@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from scurry.journal import rows
 from scurry.model.journal import History, Intent
 from scurry.model.operation import Action
+from scurry.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from scurry.journal.database import Database
     from scurry.model.journal import Revision
-    from scurry.model.snapshot import Snapshot
 
 MARKS = 20
 SNAPSHOTS = 50
@@ -22,13 +22,13 @@ def history(database: Database, application: str) -> History:
     """Return the summary of one application, inside the caller's transaction."""
     lineage = _lineage(database)
     found = database.rows(
-        "SELECT position, intent, current_revision, forgotten_revision, job_id, stopped, resolved_submits,"
-        " resolved_triggers FROM application WHERE id = ?",
+        "SELECT position, intent, current_revision, forgotten_revision, job_id, stopped, restored,"
+        " resolved_submits, resolved_triggers FROM application WHERE id = ?",
         application,
     )
     if not found:
         return History(application=application, lineage=lineage)
-    position, intent, number, forgotten, job_id, stopped, submits, triggers = found[0]
+    position, intent, number, forgotten, job_id, stopped, restored, submits, triggers = found[0]
     current = _revision(database, application, number)
     healthy, previous_healthy = _healthy(database, application, current, forgotten)
     return History(
@@ -44,6 +44,7 @@ def history(database: Database, application: str) -> History:
         stopped=bool(stopped),
         marks=_marks(database, application, job_id),
         snapshots=_snapshots(database, application),
+        restored=rows.decode(restored, Snapshot) if restored else None,
         typical_gap_s=_typical_gap(database, application),
         next_revision=_newest_number(database, application) + 1,
         resolved_submits=submits,
