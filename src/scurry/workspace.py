@@ -80,7 +80,7 @@ class Workspace:
         from scurry.engine.planner import make_plan
 
         desired = self.assembly.desired(file, environment, target)
-        history = self.journal.history(desired.application)
+        history = self._reading.history(desired.application)
         observed = self._observe(desired.target, history)
         return make_plan(desired, observed, history, now=self.clock.now())
 
@@ -88,7 +88,7 @@ class Workspace:
         """Return how the given applications are, or all of them. A target that does not answer is told, not raised."""
         from scurry.engine.status import report, survey_report
 
-        known = self.journal.applications()
+        known = self._reading.applications()
         names = applications or known
         histories = [self._known(name) for name in names]
         if len(histories) > DETAILED:
@@ -100,8 +100,8 @@ class Workspace:
         """Return revisions and operations, newest first."""
         self._known(application)
         return (
-            self.journal.revisions(application, limit=limit),
-            self.journal.operations(application, limit=limit),
+            self._reading.revisions(application, limit=limit),
+            self._reading.operations(application, limit=limit),
         )
 
     def differences(self, application: str, before: int, after: int) -> tuple[Difference, ...]:
@@ -113,7 +113,7 @@ class Workspace:
     def revision(self, application: str, number: int) -> Revision:
         """Return one revision. Raises `PlanError` when there is none of that number."""
         self._known(application)
-        found = self.journal.revision(application, number)
+        found = self._reading.revision(application, number)
         if found is None:
             raise PlanError(
                 f"{application!r} has no revision {number}",
@@ -275,8 +275,13 @@ class Workspace:
 
     @property
     def journal(self) -> Journal:
-        """The project's journal."""
+        """The project's journal, ready to be written."""
         return self.assembly.journal
+
+    @property
+    def _reading(self) -> Journal:
+        """The journal for looking: a command that only looks creates nothing."""
+        return self.assembly.journal_to_read
 
     @cached_property
     def assembly(self) -> Assembly:
@@ -336,7 +341,7 @@ class Workspace:
             return Observed(reachable=False, unreachable_because=error.message)
 
     def _known(self, application: str) -> History:
-        history = self.journal.history(application)
+        history = self._reading.history(application)
         if history.current is None and history.interrupted is None:
             raise PlanError(
                 f"no application {application!r} is known here",

@@ -1,0 +1,228 @@
+"""What a workspace is put together from, each part made when it is first asked for.
+
+Part of floor 3: it knows all adapters and the project's settings. From a spec's file to a `Desired` goes through here.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scurry.model.errors import SpecInvalid, WorkspaceError
+from scurry.model.values import SecretRef
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scurry.artifacts.lock import LockFile
+    from scurry.artifacts.store import ArtifactStore
+    from scurry.flink.runtimes import Runtimes
+    from scurry.journal.sqlite import SqliteJournal
+    from scurry.model.desired import Desired
+    from scurry.model.ports import Clock, Target
+    from scurry.model.project import Project, TargetSettings
+    from scurry.model.reporting import Reporter
+    from scurry.model.values import Text
+    from scurry.spec.load import LoadedApplication
+
+DIRECTORY = ".scurry"
+
+
+class LocalSecrets:
+    """Secrets of this machine: environment variables, and files relative to the project."""
+
+    def __init__(self, root: Path, environ: Mapping[str, str] | None = None) -> None:
+        self._root = root
+        self._environ = environ if environ is not None else os.environ
+
+    def resolve(self, text: Text) -> str:
+        """Return the plain text of a value. Raises `WorkspaceError` when the secret is not there."""
+        if not isinstance(text, SecretRef):
+            return text
+        if text.source == "env":
+            return self._from_environment(text.name)
+        return self._from_file(text.name)
+
+    def _from_environment(self, name: str) -> str:
+        value = self._environ.get(name)
+        if value is None:
+            raise WorkspaceError(
+                f"the secret {{env: {name}}} is not there: the environment has no variable {name!r}",
+                hint=f"Set it where scurry runs:\n  export {name}=…",
+            )
+        return value
+
+    def _from_file(self, name: str) -> str:
+        path = self._root / Path(name).expanduser()
+        try:
+            return path.read_text("utf-8").rstrip("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise WorkspaceError(f"the secret {{file: {name}}} cannot be read: {reason}") from error
+
+
+class Assembly:
+    """The parts of one workspace."""
+
+    def __init__(self, project: Project, *, reporter: Reporter, clock: Clock) -> None:
+        self.project = project
+        self._reporter = reporter
+        self._clock = clock
+
+    @property
+    def directory(self) -> Path:
+        """The workspace's own folder, `.scurry` beside the project file."""
+        return self.project.root / DIRECTORY
+
+    @cached_property
+    def secrets(self) -> LocalSecrets:
+        """Resolves references to secrets."""
+        return LocalSecrets(self.project.root)
+
+    @cached_property
+    def journal(self) -> SqliteJournal:
+        """The project's journal, ready to be written."""
+        return self._open_journal(read_only=False)
+
+    @cached_property
+    def journal_to_read(self) -> SqliteJournal:
+        """The project's journal for looking: nothing is made or migrated, and what is not there is empty."""
+        return self._open_journal(read_only=True)
+
+    @cached_property
+    def store(self) -> ArtifactStore:
+        """The store of artifacts."""
+        from scurry.artifacts.store import ArtifactStore
+
+        return ArtifactStore(self.directory / "artifacts")
+
+    @cached_property
+    def runtimes(self) -> Runtimes:
+        """Flink and Java on this machine."""
+        from scurry.flink.runtimes import Runtimes, default_cache
+
+        return Runtimes(
+            cache=default_cache(),
+            reporter=self._reporter,
+            flink_sources=self.project.flink,
+            java_home=self.project.java_home,
+        )
+
+    @cached_property
+    def lock(self) -> LockFile:
+        """What coordinates and Flink series are pinned to."""
+        from scurry.artifacts.lock import LOCK_FILE, LockFile
+
+        return LockFile(self.project.root / LOCK_FILE)
+
+    def target(self, name: str) -> Target:
+        """Return a target by its name in the project. Raises `WorkspaceError` when there is none of that name."""
+        from scurry.targets import connect
+        from scurry.targets.services import TargetServices
+
+        settings = self.settings_of(name)
+        services = TargetServices(
+            root=self.project.root,
+            directory=self.directory,
+            secrets=self.secrets,
+            artifacts=self.store,
+            clock=self._clock,
+            reporter=self._reporter,
+            runtimes=self.runtimes,
+        )
+        return connect(name, settings.kind, settings.model_dump(), services)
+
+    def settings_of(self, name: str) -> TargetSettings:
+        """Return a target's settings. Raises `WorkspaceError` when the project has none of that name."""
+        known = self.project.all_targets()
+        if name not in known:
+            raise WorkspaceError(
+                f"there is no target {name!r} in this project",
+                hint=f"It has: {', '.join(sorted(known))}. Targets are defined in scurry.yaml, under `targets`.",
+            )
+        return known[name]
+
+    # From a file to a wish -------------------------------------------------------------------------------------
+
+    def load(self, file: Path, environment: str | None) -> LoadedApplication:
+        """Read a spec. Raises `SpecInvalid`."""
+        from scurry.spec.load import load_application
+
+        return load_application(file, environment=environment, project=self.project)
+
+    def validate(self, file: Path, environment: str | None) -> tuple[str, ...]:
+        """Read a spec and check its Flink options. Returns notes. Raises `SpecInvalid`."""
+        loaded = self.load(file, environment)
+        _, notes = self._config(loaded, loaded.application.flink)
+        return notes
+
+    def desired(self, file: Path, environment: str | None, target: str | None) -> Desired:
+        """Return the wish that a spec states: its artifact built and stored, its Flink version exact."""
+        from scurry.artifacts.build import Workbench, build
+        from scurry.engine.resolve import Placement, resolve
+
+        loaded = self.load(file, environment)
+        application = loaded.application
+        name = target or application.target or self.project.target
+        self.settings_of(name)
+        version = self.flink_version(application.flink)
+        config, notes = self._config(loaded, version)
+        for note in notes:
+            self._reporter.note(note)
+        workbench = Workbench(
+            store=self.store,
+            runtimes=self.runtimes,
+            lock=self.lock,
+            repositories=self.project.repositories,
+            secrets=self.secrets,
+            reporter=self._reporter,
+        )
+        artifact = build(
+            loaded.application, workbench, folder=loaded.folder, script=loaded.script, flink_version=version
+        )
+        return resolve(
+            application,
+            Placement(id=loaded.id, target=name, flink_version=version),
+            artifact=artifact,
+            config=config,
+            secrets=loaded.secrets,
+        )
+
+    def flink_version(self, asked: str) -> str:
+        """Return the exact version for a series: the one that is pinned, else the newest, which is pinned then."""
+        from scurry.flink.releases import is_exact
+
+        if is_exact(asked):
+            return asked
+        pinned = self.lock.read().flink.get(asked)
+        if pinned:
+            return pinned
+        newest = self.runtimes.newest(asked)
+        self.lock.update(lambda lock: lock.with_flink(asked, newest))
+        return newest
+
+    def _config(self, loaded: LoadedApplication, flink_version: str) -> tuple[Mapping[str, Text], tuple[str, ...]]:
+        from scurry.engine.flink_options import prepare_config
+        from scurry.model.errors import Problem
+
+        prepared = prepare_config(loaded.application.config, flink_version=flink_version)
+        if prepared.problems:
+            raise SpecInvalid(
+                tuple(
+                    Problem(
+                        message=problem.message,
+                        hint=problem.hint,
+                        place=loaded.place("config", problem.key, of_key=True),
+                    )
+                    for problem in prepared.problems
+                )
+            )
+        return prepared.config, prepared.notes
+
+    def _open_journal(self, *, read_only: bool) -> SqliteJournal:
+        from scurry.journal.sqlite import SqliteJournal
+
+        path = self.project.root / (self.project.journal or f"{DIRECTORY}/journal.db")
+        return SqliteJournal.open(path, clock=self._clock, read_only=read_only)
