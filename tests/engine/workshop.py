@@ -6,12 +6,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from scurry.journal.sqlite import SqliteJournal
-
 from scurry.engine.attempt import Services
 from scurry.engine.executor import Executor
 from scurry.engine.lease import LEASE
 from scurry.engine.planner import make_plan
+from scurry.journal.sqlite import SqliteJournal
 from scurry.model.desired import Desired
 from scurry.model.journal import History
 from scurry.model.observed import Observed
