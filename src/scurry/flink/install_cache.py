@@ -108,7 +108,8 @@ class InstallCache:
                 result.rename(final)
             finally:
                 _delete(staging)
-            return final
+        self._sweep()
+        return final
 
     def obtain_in_place(self, slot: Slot, build: Callable[[Path], None], *, valid: Callable[[Path], bool]) -> Path:
         """Find or build something that cannot be moved once it is built, such as a Python environment.
@@ -129,7 +130,8 @@ class InstallCache:
             except BaseException:
                 _delete(final)
                 raise
-            return final
+        self._sweep()
+        return final
 
     def slots(self, kind: Kind) -> tuple[Slot, ...]:
         """What is completely there of one kind, by name."""
@@ -193,6 +195,19 @@ class InstallCache:
             source=slot.source,
             last_used=used,
         )
+
+    def _sweep(self) -> None:
+        """Delete what killed installs of other runtimes left and nobody came back for."""
+        from filelock import FileLock, Timeout
+
+        unfinished = {path: path.name for path in _folders(self.root / "staging")}
+        unfinished |= {path: f"python-{path.name}" for path in _folders(self.root / "python")}
+        for path, name in unfinished.items():
+            if (path / MARKER).is_file():
+                continue
+            with suppress(Timeout, OSError), FileLock(self.root / "locks" / f"{name}.lock", timeout=0):
+                if not (path / MARKER).is_file():
+                    _delete(path)
 
     def _cleared_staging(self, slot: Slot) -> Path:
         staging = self.root / "staging" / slot.name

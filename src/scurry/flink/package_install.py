@@ -11,13 +11,14 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scurry.model.errors import RuntimeUnavailable, ScurryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from scurry.model.reporting import Activity, Reporter
 
@@ -35,18 +36,20 @@ _PROGRESS = re.compile(r"Progress (\d+) of (\d+)$")
 _NO_NETWORK = re.compile(
     r"NewConnectionError|Max retries exceeded|Failed to establish a new connection|ConnectTimeout|Read timed out"
     r"|ProxyError|SSLError|NameResolutionError|Temporary failure in name resolution|Connection refused"
-    r"|ConnectionResetError|Connection aborted|Could not fetch URL|connection broken by",
+    r"|ConnectionResetError|Connection aborted|connection broken by"
+    r"|Could not fetch URL \S+: (?:40[137]|5\d\d) ",
     re.IGNORECASE,
 )
 _NO_ROOM = re.compile(r"No space left on device|Disk quota exceeded|File too large|\[Errno (?:27|28|122)\]")
 
 
 class PipFailed(Exception):
-    """pip did not do it. `output` is all that it said."""
+    """pip did not do it. `output` is what it said, `log` is that with every detail."""
 
-    def __init__(self, output: str) -> None:
+    def __init__(self, output: str, log: str = "") -> None:
         super().__init__(output[-2000:])
         self.output = output
+        self.log = log or output
 
     @property
     def is_missing(self) -> bool:
@@ -56,12 +59,12 @@ class PipFailed(Exception):
     @property
     def is_offline(self) -> bool:
         """The package index could not be reached."""
-        return bool(_NO_NETWORK.search(self.output))
+        return bool(_NO_NETWORK.search(self.log))
 
     @property
     def is_out_of_room(self) -> bool:
         """The disk is full, or the user's share of it."""
-        return bool(_NO_ROOM.search(self.output))
+        return bool(_NO_ROOM.search(self.log))
 
     @property
     def summary(self) -> str:
@@ -79,22 +82,15 @@ def run_pip(
     environment["PIP_REQUIRE_VIRTUALENV"] = "0"  # we always say where things go, never into the running Python
     environment["PYTHONUNBUFFERED"] = "1"
     environment.setdefault("PIP_RETRIES", "2")
-    if scratch:
-        scratch.mkdir(parents=True, exist_ok=True)
-        environment["TMPDIR"] = str(scratch)
-    with _running([sys.executable, "-c", _PIP_THAT_DIES_WITH_US, *arguments], environment) as process:
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            text = line.rstrip("\n")
-            if not _PROGRESS.match(text):
-                lines.append(text)
-            if on_line:
-                on_line(text)
-        failed = process.wait() != 0
-    output = "\n".join(lines)
-    if failed:
-        raise PipFailed(output)
+    with tempfile.TemporaryDirectory(dir=_made(scratch), prefix="pip-") as temporary:
+        environment["TMPDIR"] = temporary
+        # Why an index could not be reached is in the log only; the console says that there is no such package.
+        log = Path(temporary) / "log"
+        command = [sys.executable, "-c", _PIP_THAT_DIES_WITH_US, "--log", str(log), *arguments]
+        with _running(command, environment) as process:
+            output = _followed(process, on_line)
+            if process.wait() != 0:
+                raise PipFailed(output, log.read_text("utf-8", "replace") if log.is_file() else "")
     return output
 
 
@@ -106,7 +102,7 @@ def download(requirement: str, *, into: Path, title: str, reporter: Reporter) ->
         run_pip(
             # No HTTP cache: a second copy of hundreds of megabytes that nobody would read again.
             ["download", "--no-deps", "--no-cache-dir", "--progress-bar", "raw", "--dest", str(files), requirement],
-            scratch=into / "tmp",
+            scratch=into,
             on_line=watch,
         )
     return next(path for path in files.iterdir() if path.is_file())
@@ -160,6 +156,24 @@ class _DownloadWatch:
             self._activity = self._start(total)
         self._activity.advance(done - self._done)
         self._done = done
+
+
+def _made(folder: Path | None) -> Path | None:
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _followed(process: subprocess.Popen[str], on_line: Callable[[str], None] | None) -> str:
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        text = line.rstrip("\n")
+        if not _PROGRESS.match(text):
+            lines.append(text)
+        if on_line:
+            on_line(text)
+    return "\n".join(lines)
 
 
 @contextlib.contextmanager

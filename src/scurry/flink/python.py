@@ -84,8 +84,9 @@ def python_environment(
 ) -> PythonEnvironment:
     """Find or make the environment.
 
-    `python` names an interpreter (path or command); None lets scurry find a fitting one. `requirements` is the text of a requirements file; it may pin hashes. Raises `RuntimeUnavailable` when there is no
-    interpreter or no package index, and `ArtifactError` when the requirements cannot be met.
+    `python` names an interpreter (path or command); None lets scurry find a fitting one. `requirements` is the text of
+    a requirements file; it may pin hashes. Raises `RuntimeUnavailable` when there is no interpreter or no package
+    index, and `ArtifactError` when the requirements cannot be met.
     """
     interpreter = _chosen(python, flink_version) if python else _found(flink_version)
     wanted = _normalised(requirements or "")
@@ -219,10 +220,9 @@ def _install(folder: Path, flink_version: str, requirements: str, activity: Acti
     flink = [] if "--hash=" in requirements else [f"apache-flink=={flink_version}"]
     run_pip(
         ["--python", str(_python(folder)), "install", "--progress-bar", "off", *flink, "--requirement", str(file)],
-        scratch=folder / "tmp",
+        scratch=folder,
         on_line=describe,
     )
-    shutil.rmtree(folder / "tmp", ignore_errors=True)
     if not (_site_packages(folder) / f"apache_flink-{flink_version}.dist-info").is_dir():
         raise ArtifactError(
             f"the application's requirements have hashes but do not name 'apache-flink=={flink_version}'",
