@@ -26,11 +26,10 @@ from scurry.model.fields import (
     Values,
     Whole,
     describe,
-    is_secret,
     read_flag,
-    read_secret,
     read_text,
     read_texts,
+    read_tree,
 )
 from scurry.model.schedule import parse_schedule
 
@@ -122,7 +121,7 @@ def read_variables(value: object) -> dict[str, Any]:
             )
         if name in RESERVED_VARIABLES:
             raise ValueError(f"'{name}' cannot be a variable's name: templates know it as something else")
-    return {name: read_secret(item) if is_secret(item) else item for name, item in value.items()}
+    return {name: read_tree(item) for name, item in value.items()}
 
 
 Name = Annotated[

@@ -45,6 +45,15 @@ def read_secret(value: Mapping[Any, Any]) -> SecretRef:
     return SecretRef(source=source, name=name)
 
 
+def read_tree(value: Any) -> Any:
+    """Return a variable's value with the references to secrets in it read. Raises `ValueError`."""
+    if is_secret(value):
+        return read_secret(value)
+    if isinstance(value, Mapping):
+        return {key: read_tree(item) for key, item in value.items()}
+    return [read_tree(item) for item in value] if isinstance(value, list) else value
+
+
 def written(value: object) -> str:
     """Return a scalar as it was written: `true`, not `True`; numbers that the reader made keep their text."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -16,6 +16,8 @@ class Origin:
 
     offset: int
     place: Place
+    fixed: bool = False
+    """all of them come from this very place: the output of an expression"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,8 @@ class Script:
     def place(self, offset: int) -> Place:
         """Return the place in the user's file that a character of the rendered text came from."""
         origin = self.origins[bisect_right(self.origins, offset, key=lambda origin: origin.offset) - 1]
+        if origin.fixed:
+            return origin.place
         between = self.text[origin.offset : offset]
         line, column = origin.place.line or 1, origin.place.column or 1
         newlines = between.count("\n")

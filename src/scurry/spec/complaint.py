@@ -21,13 +21,13 @@ _NOT_A_MAP = {"dict_type", "mapping_type", "model_type", "model_attributes_type"
 _NOT_A_LIST = {"list_type", "tuple_type"}
 
 
-def problems_of(error: ValidationError, *, source: Source, model: type[BaseModel]) -> tuple[Problem, ...]:
-    """Translate every error of a validation to a problem with a place, in pydantic's order."""
+def problems_of(error: ValidationError, *, source: Source, model: type[BaseModel]) -> list[tuple[object, Problem]]:
+    """Translate every error of a validation to a problem with a place; with each, the value that it is about."""
     found = []
     for item in error.errors(include_url=False):
         path = _path(item["loc"], source.data, is_missing=item["type"] in {"missing", "extra_forbidden"})
-        found.append(_problem(item, path, source, model))
-    return tuple(found)
+        found.append((item["input"], _problem(item, path, source, model)))
+    return found
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

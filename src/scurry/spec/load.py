@@ -6,21 +6,26 @@ Everything that is wrong is gathered and raised together, in file order. Nothing
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from scurry.model.application import Application
 from scurry.model.errors import Place, Problem, SpecInvalid
 from scurry.model.project import PROJECT_FILE, OtherTarget, Project
 from scurry.spec.complaint import did_you_mean, problems_of
-from scurry.spec.overlay import flatten_options, lay_over, part_of
-from scurry.spec.yaml_source import KeyPath, Source, in_file_order, read_yaml
+from scurry.spec.environment import merged, names_in, problems_in
+from scurry.spec.fill import fill, is_template
+from scurry.spec.yaml_source import KeyPath, Source, in_file_order, read_yaml, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from pydantic import BaseModel
 
-    from scurry.model.application import Application
     from scurry.model.script import Script
+    from scurry.model.values import SecretRef
+    from scurry.spec.templates import RenderedScript
 
     Model = TypeVar("Model", bound=BaseModel)
 
@@ -37,6 +42,8 @@ class LoadedApplication:
     """what was validated: environment laid over, templates filled; with the places of everything"""
     script: Script | None = None
     """the rendered SQL script, split to statements; None for jars and Python"""
+    secrets: Mapping[str, SecretRef] = field(default_factory=dict)
+    """what each `${secret:NAME}` in the script stands for"""
 
     @property
     def id(self) -> str:
@@ -59,22 +66,68 @@ class LoadedApplication:
 
 
 def load_application(
-    path: Path, *, environment: str | None = None, project: Project | None = None
+    path: Path,
+    *,
+    environment: str | None = None,
+    project: Project | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> LoadedApplication:
-    """Read an application's file. Raises `SpecInvalid` with all problems in file order."""
-    from scurry.model.application import Application
+    """Read an application's file, with one environment laid over; `env` is what templates see as `env`.
 
-    project = project or load_project(path.parent)
+    Raises `SpecInvalid` with all problems in file order; those of the other environments count, too.
+    """
+    project = project or load_project(path.absolute().parent)
+    env = os.environ if env is None else env
     whole = read_yaml(path)
-    source = _merged(whole, environment, project)
-    application, problems = _validated(Application, source)
-    if application is None or problems:
+    problems = problems_in(whole)
+    source, found = fill(merged(whole, environment, project), env=env, root=project.root)
+    problems += found
+    application, found = _validated(Application, source, unfilled_allowed=bool(problems))
+    problems += found
+    problems += _problems_elsewhere(whole, environment, project, known=problems)
+    if application is None:
         raise SpecInvalid(in_file_order(problems))
+    application = application.model_copy(update={"environments": whole.data.get("environments") or {}})
     loaded = LoadedApplication(application=application, environment=environment, path=path, source=source)
-    problems = [*_missing_files(loaded), *_unknown_target(loaded, project)]
+    problems += [*_missing_files(loaded), *_unknown_target(loaded, project)]
+    script = _script(loaded, project, env, problems)
     if problems:
         raise SpecInvalid(in_file_order(problems))
-    return loaded
+    if script is None:
+        return loaded
+    return replace(loaded, script=script.script, secrets=script.secrets)
+
+
+def _script(
+    loaded: LoadedApplication, project: Project, env: Mapping[str, str], problems: list[Problem]
+) -> RenderedScript | None:
+    path = loaded.file(loaded.application.code.sql) if loaded.application.code.sql else None
+    if path is None or not path.is_file():
+        return None
+    from scurry.spec.templates import render_script
+
+    try:
+        rendered = render_script(path, variables=loaded.application.variables, env=env, root=project.root)
+    except SpecInvalid as error:
+        problems.extend(error.problems)
+        return None
+    if not rendered.script.statements:
+        place = Place(file=shown(path), line=1, column=1)
+        problems.append(Problem(message="the script holds no statement", place=place))
+    return rendered
+
+
+def _problems_elsewhere(
+    whole: Source, chosen: str | None, project: Project, *, known: list[Problem]
+) -> Iterator[Problem]:
+    """Validate the environments that were not chosen, as far as their templates allow."""
+    for name in names_in(whole):
+        if name == chosen:
+            continue
+        found = _validated(Application, merged(whole, name, project), unfilled_allowed=True)[1]
+        for problem in found:
+            if problem not in known:
+                yield replace(problem, message=f"{problem.message} (environment {name})")
 
 
 def load_project(start: Path) -> Project:
@@ -89,7 +142,7 @@ def load_project(start: Path) -> Project:
 
 def read_project(file: Path) -> Project:
     """Read a project file. Raises `SpecInvalid` with all problems in file order."""
-    source = read_yaml(file, name=_shown(file))
+    source = read_yaml(file, name=shown(file))
     project, problems = _validated(Project, source)
     if project is not None:
         problems = [*problems, *_project_problems(project, source)]
@@ -98,51 +151,17 @@ def read_project(file: Path) -> Project:
     return project.at(file.parent)
 
 
-def _shown(file: Path) -> str:
-    """Name a file as short as the reader can find it from where they are."""
-    relative = os.path.relpath(file)
-    return str(file) if relative.startswith(os.pardir + os.sep + os.pardir) else relative
-
-
-def _validated(model: type[Model], source: Source) -> tuple[Model | None, list[Problem]]:
+def _validated(
+    model: type[Model], source: Source, *, unfilled_allowed: bool = False
+) -> tuple[Model | None, list[Problem]]:
+    """Validate; with `unfilled_allowed`, values that still hold a template are not complained about."""
     from pydantic import ValidationError
 
     try:
         return model.model_validate(source.data), []
     except ValidationError as error:
-        return None, list(problems_of(error, source=source, model=model))
-
-
-def _merged(whole: Source, environment: str | None, project: Project) -> Source:
-    """Lay the environment over the base, and both over what the project says."""
-    base = flatten_options(_without(whole, "environments"), "config")
-    if environment is None:
-        return _on_project(base, project, None)
-    overlays = part_of(whole, ("environments",))
-    known = list(dict.fromkeys([*overlays.data, *project.environments]))
-    if environment not in known:
-        message = f"the environment '{environment}' is not known; {did_you_mean(environment, known)}"
-        raise SpecInvalid((Problem(message=message, place=whole.place(("environments",), of_key=True)),))
-    overlay = flatten_options(part_of(whole, ("environments", environment)), "config")
-    return _on_project(lay_over(base, overlay), project, environment)
-
-
-def _on_project(source: Source, project: Project, environment: str | None) -> Source:
-    below: dict[str, Any] = {"variables": dict(project.variables)}
-    shared = project.environments.get(environment) if environment else None
-    if shared:
-        below["variables"].update(shared.variables)
-        if shared.target:
-            below["target"] = shared.target
-    if not below["variables"]:
-        del below["variables"]
-    return lay_over(Source(file=source.file, data=below), source) if below else source
-
-
-def _without(source: Source, key: str) -> Source:
-    data = {name: value for name, value in source.data.items() if name != key}
-    spans = {path: span for path, span in source.spans.items() if path[:1] != (key,)}
-    return Source(file=source.file, data=data, spans=spans)
+        found = problems_of(error, source=source, model=model)
+        return None, [problem for value, problem in found if not (unfilled_allowed and is_template(value))]
 
 
 def _missing_files(loaded: LoadedApplication) -> list[Problem]:
@@ -173,7 +192,7 @@ def _missing(path: Path, name: str, *, folder_allowed: bool) -> str | None:
         return None if folder_allowed else f"'{name}' is a folder, not a file"
     if path.exists():
         return None
-    return f"there is no file '{name}' in {_shown(path.parent)}" if path.parent.is_dir() else f"there is no '{name}'"
+    return f"there is no file '{name}' in {shown(path.parent)}" if path.parent.is_dir() else f"there is no '{name}'"
 
 
 def _unknown_target(loaded: LoadedApplication, project: Project) -> list[Problem]:

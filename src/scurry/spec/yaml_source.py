@@ -1,62 +1,30 @@
-"""YAML to plain values that know their places. Not a YAML library: ruamel.yaml parses, this builds and bounds.
-
-Scalars follow YAML 1.2 (so `no` and `on` are text), and numbers keep how they were written: `flink: 1.20` is "1.20".
-"""
+"""What a YAML file says, and where: the value and the place of every key. `yaml_builder` makes it from the text."""
 
 from __future__ import annotations
 
-import re
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from scurry.model.errors import Place, Problem, SpecInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from ruamel.yaml.events import AliasEvent, Event, MappingStartEvent, ScalarEvent, SequenceStartEvent
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
 MAX_BYTES = 1_000_000
-MAX_VALUES = 50_000
-"""values after aliases are followed: a few nested aliases could otherwise make billions of them"""
-MAX_DEPTH = 50
-
-_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_CONSTANTS: dict[str, bool | None] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
-
-
-class WrittenInt(int):
-    """A whole number that shows as it was written (`007`)."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-class WrittenFloat(float):
-    """A number that shows as it was written (`1.20`)."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """Where a value stands: line and column count from 1; `key_line` and `key_column` are its key's, if it has one.
 
-    `text_column` is where the text of a one-line scalar begins (behind its quote); None when a character's place in
-    the text says nothing of its place in the file (several lines, escapes).
+    `text_line` and `text_column` are where a scalar's text begins (behind its quote, or under its `|`); None when a
+    character's place in the text says nothing of its place in the file (folded lines, escapes).
     """
 
     file: str
@@ -64,6 +32,7 @@ class Span:
     column: int
     key_line: int
     key_column: int
+    text_line: int | None = None
     text_column: int | None = None
 
 
@@ -99,21 +68,22 @@ def read_yaml(path: Path, *, name: str | None = None) -> Source:
 
     `name` is what messages call the file. An empty file is an empty map.
     """
-    file = name or str(path)
-    return parse_yaml(_read(path, file), file=file)
+    file = name or shown(path)
+    return parse_yaml(read_text_file(path, file), file=file)
 
 
 def parse_yaml(text: str, *, file: str) -> Source:
     """Read YAML text that holds a map. Raises `SpecInvalid` with all problems in file order."""
-    builder = _Builder(file)
-    root = builder.build(text)
-    if root.data is None:
-        root = _Value(data={}, spans={(): root.spans[()]})
-    if not isinstance(root.data, dict) and not builder.problems:
-        builder.complain(f"the file holds {_kind(root.data)}, not a map of keys and values", root.spans[()])
-    if builder.problems:
-        raise SpecInvalid(in_file_order(builder.problems))
-    return Source(file=file, data=root.data, spans=root.spans)
+    from scurry.spec.yaml_builder import build
+
+    data, spans, problems = build(text, file)
+    if data is not None and not isinstance(data, Mapping) and not problems:
+        found = "a list" if isinstance(data, list) else "a single value"
+        place = Place(file=file, line=spans[()].line, column=spans[()].column)
+        problems = [Problem(message=f"the file holds {found}, not a map of keys and values", place=place)]
+    if problems:
+        raise SpecInvalid(in_file_order(problems))
+    return Source(file=file, data=data or {}, spans=spans)
 
 
 def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -130,7 +100,14 @@ def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(unique, key=order))
 
 
-def _read(path: Path, file: str) -> str:
+def shown(file: Path) -> str:
+    """Name a file as short as the reader can find it from where they are."""
+    relative = os.path.relpath(file)
+    return str(file) if relative.startswith(os.path.join(os.pardir, os.pardir)) else relative
+
+
+def read_text_file(path: Path, file: str) -> str:
+    """Read a UTF-8 file that a person wrote. Raises `SpecInvalid`; `file` is what messages call it."""
     place = Place(file=file)
     try:
         size = path.stat().st_size
@@ -156,231 +133,3 @@ def decode(raw: bytes, file: str) -> str:
         place = Place(file=file, line=before.count("\n") + 1, column=len(before) - before.rfind("\n"))
         message = f"the file is not UTF-8 text: byte 0x{raw[error.start]:02x} stands here"
         raise SpecInvalid((Problem(message=message, place=place),)) from error
-
-
-def _kind(data: object) -> str:
-    return "a list" if isinstance(data, list) else "a single value"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Value:
-    data: Any
-    spans: dict[KeyPath, Span]
-    """of the value (the empty path) and of everything in it"""
-
-
-class _TooMuch(Exception):
-    """The file is refused as a whole; the problem is noted."""
-
-
-class _Builder:
-    """Builds values from ruamel's events, one document."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
-        self._anchors: dict[str, _Value | None] = {}
-        self._count = 0
-
-    def complain(self, message: str, span: Span, *, hint: str | None = None) -> None:
-        """Note a problem."""
-        place = Place(file=self.file, line=span.line, column=span.column)
-        self.problems.append(Problem(message=message, place=place, hint=hint))
-
-    def build(self, text: str) -> _Value:
-        """Return the document's value; None as data when there is none or it was refused."""
-        from ruamel.yaml import YAML
-        from ruamel.yaml.error import MarkedYAMLError, YAMLError
-        from ruamel.yaml.reader import ReaderError
-
-        nothing = _Value(data=None, spans={(): Span(file=self.file, line=1, column=1, key_line=1, key_column=1)})
-        try:
-            return self._document(YAML(typ="safe", pure=True).parse(text)) or nothing
-        except _TooMuch:
-            return nothing
-        except ReaderError as error:
-            before = text[: error.position]
-            line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-            message = f"the character U+{ord(error.character):04X} cannot stand in YAML"
-            self.problems.append(Problem(message=message, place=Place(file=self.file, line=line, column=column)))
-        except MarkedYAMLError as error:
-            self.problems.append(_syntax_problem(error, text, self.file))
-        except (YAMLError, ValueError) as error:
-            self.problems.append(Problem(message=f"not YAML: {error}", place=Place(file=self.file)))
-        return nothing
-
-    def _document(self, events: Iterator[Event]) -> _Value | None:
-        from ruamel.yaml.events import DocumentStartEvent, StreamEndEvent
-
-        value = None
-        documents = 0
-        for event in events:
-            if isinstance(event, DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    self.complain("a second document begins here; a file holds one", self._span(event))
-                    return value
-                value = self._value(next(events), events, 0)
-            elif isinstance(event, StreamEndEvent):
-                break
-        return value
-
-    def _span(self, event: Event, key: Span | None = None, text_column: int | None = None) -> Span:
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
-        key_line, key_column = (key.line, key.column) if key else (line, column)
-        return Span(
-            file=self.file, line=line, column=column, key_line=key_line, key_column=key_column, text_column=text_column
-        )
-
-    def _value(self, event: Event, events: Iterator[Event], depth: int, key: Span | None = None) -> _Value:
-        from ruamel.yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent
-
-        self._bound(event, depth)
-        anchor = getattr(event, "anchor", None)
-        if isinstance(event, AliasEvent):
-            return self._alias(event, key)
-        if anchor:
-            self._anchors[anchor] = None
-        if isinstance(event, ScalarEvent):
-            value = self._scalar(event, key)
-        elif isinstance(event, MappingStartEvent):
-            value = self._mapping(event, events, depth, key)
-        elif isinstance(event, SequenceStartEvent):
-            value = self._sequence(event, events, depth, key)
-        else:
-            raise AssertionError(event)
-        if anchor:
-            self._anchors[anchor] = value
-        return value
-
-    def _bound(self, event: Event, depth: int, values: int = 1) -> None:
-        self._count += values
-        if depth > MAX_DEPTH:
-            self.complain(f"nested more than {MAX_DEPTH} deep", self._span(event))
-            raise _TooMuch
-        if self._count > MAX_VALUES:
-            self.complain(
-                f"the file makes more than {MAX_VALUES:,} values (aliases count each time)", self._span(event)
-            )
-            raise _TooMuch
-
-    def _alias(self, event: AliasEvent, key: Span | None) -> _Value:
-        span = self._span(event, key)
-        value = self._anchors.get(event.anchor)
-        if value is None:
-            inside = event.anchor in self._anchors
-            self.complain(
-                f"*{event.anchor} stands for itself" if inside else f"there is no anchor &{event.anchor} above", span
-            )
-            return _Value(data=None, spans={(): span})
-        self._bound(event, 0, len(value.spans))
-        return _Value(data=value.data, spans={**value.spans, (): span})
-
-    def _scalar(self, event: ScalarEvent, key: Span | None) -> _Value:
-        quote = 1 if event.style in {"'", '"'} else 0
-        width = event.end_mark.column - event.start_mark.column - 2 * quote
-        as_written = event.end_mark.line == event.start_mark.line and width == len(event.value)
-        text_column = event.start_mark.column + 1 + quote if as_written else None
-        span = self._span(event, key, text_column)
-        return _Value(data=self._resolve(event, span), spans={(): span})
-
-    def _resolve(self, event: ScalarEvent, span: Span) -> Any:
-        text = event.value
-        tag = str(event.tag) if event.tag else None
-        if tag in {"!", "tag:yaml.org,2002:str"} or (tag is None and not event.implicit[0]):
-            return text
-        if tag is not None:
-            self.complain(f"the tag {tag} is not known here", span)
-            return text
-        if text in _CONSTANTS:
-            return _CONSTANTS[text]
-        return _number(text) if _INT.fullmatch(text) or _FLOAT.fullmatch(text) else text
-
-    def _sequence(self, event: SequenceStartEvent, events: Iterator[Event], depth: int, key: Span | None) -> _Value:
-        from ruamel.yaml.events import SequenceEndEvent
-
-        data: list[Any] = []
-        spans: dict[KeyPath, Span] = {(): self._span(event, key)}
-        while not isinstance(item := next(events), SequenceEndEvent):
-            value = self._value(item, events, depth + 1)
-            _adopt(spans, len(data), value)
-            data.append(value.data)
-        return _Value(data=data, spans=spans)
-
-    def _mapping(self, event: MappingStartEvent, events: Iterator[Event], depth: int, key: Span | None) -> _Value:
-        from ruamel.yaml.events import MappingEndEvent
-
-        entries: dict[str, _Value] = {}
-        merged: list[_Value] = []
-        while not isinstance(item := next(events), MappingEndEvent):
-            name_value = self._value(item, events, depth + 1)
-            name_span = name_value.spans[()]
-            value = self._value(next(events), events, depth + 1, name_span)
-            name = self._key(name_value, name_span)
-            if name == "<<" and getattr(item, "style", None) not in {"'", '"'}:
-                merged.extend(self._merge_sources(value))
-            elif name in entries:
-                first = entries[name].spans[()]
-                self.complain(f"the key '{name}' is given twice; first in line {first.key_line}", name_span)
-            elif name is not None:
-                entries[name] = value
-        for source in merged:
-            for name, item_value in _parts(source, source.data.items()):
-                entries.setdefault(name, item_value)
-        spans: dict[KeyPath, Span] = {(): self._span(event, key)}
-        for name, value in entries.items():
-            _adopt(spans, name, value)
-        return _Value(data={name: value.data for name, value in entries.items()}, spans=spans)
-
-    def _key(self, value: _Value, span: Span) -> str | None:
-        if isinstance(value.data, dict | list) or value.data is None:
-            self.complain("a key has to be a text", span)
-            return None
-        return str(value.data).lower() if isinstance(value.data, bool) else str(value.data)
-
-    def _merge_sources(self, value: _Value) -> list[_Value]:
-        if isinstance(value.data, dict):
-            return [value]
-        if isinstance(value.data, list) and all(isinstance(item, dict) for item in value.data):
-            return [item for _, item in _parts(value, enumerate(value.data))]
-        self.complain("<< merges a map (or a list of maps), and this is neither", value.spans[()])
-        return []
-
-
-def _number(text: str) -> WrittenInt | WrittenFloat:
-    number: WrittenInt | WrittenFloat
-    if _INT.fullmatch(text) and len(text) < 1000:
-        base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-        number = WrittenInt(int(text, base))
-    else:
-        number = WrittenFloat(text)
-    number.text = text
-    return number
-
-
-def _adopt(spans: dict[KeyPath, Span], name: str | int, value: _Value) -> None:
-    for path, span in value.spans.items():
-        spans[(name, *path)] = span
-
-
-def _parts(value: _Value, items: Iterable[tuple[Any, Any]]) -> list[tuple[Any, _Value]]:
-    """Take a map or list apart, each part with its own places."""
-    spans: dict[str | int, dict[KeyPath, Span]] = {}
-    for path, span in value.spans.items():
-        if path:
-            spans.setdefault(path[0], {})[path[1:]] = span
-    return [(name, _Value(data=data, spans=spans[name])) for name, data in items]
-
-
-def _syntax_problem(error: Any, text: str, file: str) -> Problem:
-    """Tell a syntax error of ruamel's in a sentence, with the place where it was noticed."""
-    mark = error.problem_mark or error.context_mark
-    line, column = mark.line + 1, mark.column + 1
-    lines = text.split("\n")
-    here = lines[mark.line] if mark.line < len(lines) else ""
-    place = Place(file=file, line=line, column=column)
-    if "\t" in here[: len(here) - len(here.lstrip())]:
-        place = Place(file=file, line=line, column=here.index("\t") + 1)
-        return Problem(message="a tab is used to indent; YAML takes spaces only", place=place)
-    context = f" {error.context}" if error.context else ""
-    return Problem(message=f"not YAML:{context} {error.problem}".replace("  ", " ").strip(), place=place)
