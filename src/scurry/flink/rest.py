@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from scurry.model.errors import RejectedByTarget
     from scurry.model.reporting import Activity
 
 T = TypeVar("T")
@@ -207,7 +208,7 @@ class FlinkRest:
         """Return how far a disposal is. Raises `OperationNotFound`."""
         return self._get(f"/savepoint-disposal/{trigger_id}", answers.OperationAnswer)
 
-    def failure(self, cause: answers.FailureCause, *, doing: str) -> Exception:
+    def failure(self, cause: answers.FailureCause, *, doing: str) -> RejectedByTarget:
         """Return the error for an asynchronous operation that Flink reports as failed."""
         call = rest_errors.Call(url=self.url, path=doing, method="", target=self._target)
         return rest_errors.from_failed_operation(cause.stack_trace, call)

@@ -141,6 +141,7 @@ class Vertex(msgspec.Struct, frozen=True, kw_only=True):
     parallelism: int
     status: str
     max_parallelism: int = msgspec.field(name="maxParallelism", default=-1)
+    slot_sharing_group: str = msgspec.field(name="slotSharingGroupId", default="")
     tasks: Mapping[str, int] = {}
     """Flink's `ExecutionState` → number of subtasks"""
 
@@ -231,6 +232,12 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     latest_ack_timestamp: int = 0
     state_size: int = 0
     discarded: bool = False
+    status: str = ""
+    """`IN_PROGRESS`, `COMPLETED` or `FAILED`"""
+    type: str = msgspec.field(name="checkpoint_type", default="")
+    """`SYNC_SAVEPOINT` for the savepoint of a stop"""
+    subtasks: int = msgspec.field(name="num_subtasks", default=0)
+    acknowledged: int = msgspec.field(name="num_acknowledged_subtasks", default=0)
 
     @property
     def taken_at(self) -> datetime:

@@ -1,0 +1,130 @@
+"""All that can be known beforehand says that the new job can start: asked while the old one still runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scurry.model.desired import ArtifactKind, UpgradeMode
+from scurry.model.errors import RejectedByTarget, TargetUnsuitable
+from scurry.model.snapshot import FromLatest, FromSnapshot, Stateless
+from scurry.targets.rest.places import local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scurry.flink.rest import FlinkRest
+    from scurry.flink.rest_answers import ClusterOverview, JobDetail, JobGraph
+    from scurry.model.desired import Desired
+    from scurry.model.snapshot import Restore
+
+_SAVEPOINT_OPTIONS = ("execution.checkpointing.savepoint-dir", "state.savepoints.dir")
+_ELASTIC = ("kubernetes.internal.", "yarn.application.id")
+"""options of clusters that get TaskManagers when they need them: their slots say nothing beforehand"""
+
+
+def check_version(desired: Desired, overview: ClusterOverview, target: str) -> None:
+    """Raise `TargetUnsuitable` when the cluster's Flink is of another series than the application wants."""
+    wanted, found = _series(desired.flink_version), _series(overview.flink_version)
+    if wanted != found:
+        raise TargetUnsuitable(
+            f"target {target!r} runs Flink {overview.flink_version}, and {desired.application!r} is for"
+            f" {desired.flink_version}",
+            target=target,
+            hint=f'Set `flink: "{found}"` in the application, or choose another target.',
+        )
+
+
+def check_slots(
+    graph: JobGraph, overview: ClusterOverview, *, replaced: JobDetail | None, options: Mapping[str, str], target: str
+) -> None:
+    """Raise `TargetUnsuitable` when the job needs more slots than are free, or will be after the stop."""
+    if any(option.startswith(_ELASTIC) for option in options):
+        return
+    usable = overview.slots_available + (slots_of(replaced) if replaced else 0)
+    if graph.parallelism > usable:
+        raise TargetUnsuitable(
+            f"the job needs {graph.parallelism} slots, and target {target!r} has {usable} for it"
+            f" ({overview.slots_total} in all)",
+            target=target,
+            hint="Lower `parallelism`, add TaskManagers, or stop what else runs there.",
+        )
+
+
+def slots_of(job: JobDetail) -> int:
+    """Return the slots that a job holds: in each slot sharing group as many as its greatest parallelism."""
+    groups: dict[str, int] = {}
+    for vertex in job.vertices:
+        groups[vertex.slot_sharing_group] = max(groups.get(vertex.slot_sharing_group, 0), vertex.parallelism)
+    return sum(groups.values())
+
+
+def check_dropping(desired: Desired, restore: Restore, target: str) -> None:
+    """Raise `TargetUnsuitable` for what Flink cannot do: drop the state of some operators only."""
+    allowed = desired.upgrade.allow_non_restored_state
+    if not isinstance(allowed, bool) and not isinstance(restore, Stateless):
+        raise TargetUnsuitable(
+            f"{desired.application!r} allows the state of {', '.join(allowed)} to be dropped, but Flink's REST API"
+            " only knows all or none",
+            target=target,
+            hint="Set `upgrade.allow_non_restored_state` to true or false.",
+        )
+
+
+def check_snapshot(restore: Restore, *, sees_files: bool, target: str) -> None:
+    """Raise `RejectedByTarget` when the snapshot is certain not to be there."""
+    if not isinstance(restore, FromSnapshot) or not sees_files:
+        return
+    path = local_path(restore.snapshot.location)
+    if path is not None and not path.exists():
+        raise RejectedByTarget(f"there is no checkpoint or savepoint at {restore.snapshot.location!r}", target=target)
+
+
+def check_stop(
+    rest: FlinkRest, job_id: str, desired: Desired, *, has_place: bool, options: Mapping[str, str], target: str
+) -> None:
+    """Raise `TargetUnsuitable` when the old job cannot end so that the new one can start from its state."""
+    if desired.upgrade.mode is UpgradeMode.LAST_STATE:
+        check_retention(rest, job_id, target)
+    elif not has_place and not any(option in options for option in _SAVEPOINT_OPTIONS):
+        raise TargetUnsuitable(
+            f"target {target!r} does not say where savepoints go",
+            target=target,
+            hint="Set `savepoints` of the target to a directory that the cluster can write.",
+        )
+
+
+def check_retention(rest: FlinkRest, job_id: str, target: str) -> None:
+    """Raise `TargetUnsuitable` when a cancelled job would take its checkpoints with it, or has none."""
+    if not rest.checkpoint_config(job_id).survives_cancellation:
+        raise TargetUnsuitable(
+            f"the checkpoints of job {job_id[:8]} are deleted when it is cancelled, with all its state",
+            target=target,
+            hint="Use `upgrade.mode: savepoint`; what scurry starts keeps its checkpoints by default.",
+        )
+    if rest.checkpoints(job_id).latest.completed is None:
+        raise TargetUnsuitable(
+            f"job {job_id[:8]} has not completed a checkpoint to go on from",
+            target=target,
+            hint="Wait for one, or use `upgrade.mode: savepoint`.",
+        )
+
+
+def needs_latest(desired: Desired | None, restore: Restore) -> bool:
+    """Whether the newest state of the job that is to end is what the next one starts from."""
+    return desired is not None and isinstance(restore, FromLatest)
+
+
+def python_hint(error: RejectedByTarget, desired: Desired) -> RejectedByTarget:
+    """Add what a bare NullPointerException means for PyFlink: Flink looks for `FLINK_OPT_DIR` and finds nothing."""
+    if desired.artifact.kind is not ArtifactKind.PYTHON or not error.cause.endswith("java.lang.NullPointerException"):
+        return error
+    return RejectedByTarget(
+        "the JobManager cannot run PyFlink: it does not know its own `opt` directory",
+        target=error.target,
+        hint="Start the JobManager's process with the environment variable FLINK_OPT_DIR.",
+        cause=error.cause,
+    )
+
+
+def _series(version: str) -> str:
+    return ".".join(version.split(".")[:2])

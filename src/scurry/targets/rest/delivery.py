@@ -1,0 +1,148 @@
+"""Files that a job reads on the cluster's machines: its properties, and the code of a PyFlink application.
+
+They go to a directory that this machine and the cluster's share; on a cluster of this very machine, the workspace.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scurry.model.errors import ArtifactError, TargetUnsuitable, WorkspaceError
+from scurry.model.values import SecretRef
+
+if TYPE_CHECKING:
+    from scurry.flink.runtimes import Runtimes
+    from scurry.model.desired import Desired
+    from scurry.model.ports import Reporter
+    from scurry.targets.rest.program import Resolving
+
+PROPERTIES_OPTION = "scurry.application-properties"
+"""the Flink option that tells a job where its `application_properties.json` is"""
+_FILE = "application_properties.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveredProperties:
+    """How a job finds its properties."""
+
+    config: dict[str, str] = field(default_factory=dict, repr=False)
+    parameters: dict[str, str] = field(default_factory=dict, repr=False)
+    """`group.key` → value, for the global job parameters, which Flink's web interface shows"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Brings files to where the cluster's machines read them."""
+
+    target: str
+    shared: Path | None
+    """None: no directory is shared"""
+    runtimes: Runtimes
+    reporter: Reporter
+
+    def properties(self, desired: Desired, resolve: Resolving) -> DeliveredProperties:
+        """Deliver the properties: as a file where one can be shared, and what is no secret as job parameters, too."""
+        if not desired.properties:
+            return DeliveredProperties()
+        plain = {group: {key: resolve(text) for key, text in of.items()} for group, of in desired.properties.items()}
+        secret = {
+            (g, k) for g, of in desired.properties.items() for k, text in of.items() if isinstance(text, SecretRef)
+        }
+        if self.shared is None:
+            self._warn(bool(secret))
+            return DeliveredProperties(parameters=_flat(plain, without=set()))
+        digest = hashlib.sha256(msgspec.json.encode(desired.properties, order="deterministic")).hexdigest()[:16]
+        path = self._folder("properties", digest) / _FILE
+        groups = [{"PropertyGroupId": group, "PropertyMap": values} for group, values in plain.items()]
+        _write(path, msgspec.json.format(msgspec.json.encode(groups), indent=2))
+        return DeliveredProperties(config={PROPERTIES_OPTION: str(path)}, parameters=_flat(plain, without=secret))
+
+    def python_arguments(self, desired: Desired, archive: Path) -> tuple[str, ...]:
+        """Deliver a Python application and return the arguments of Flink's Python driver that run it."""
+        from scurry.flink.python import python_environment
+
+        if self.shared is None:
+            raise TargetUnsuitable(
+                f"target {self.target!r}: a PyFlink application needs a directory that this machine and the cluster's"
+                " see under the same path, and none is known",
+                target=self.target,
+                hint="Set `shared_directory` of the target.",
+            )
+        code = self._unpacked(archive, desired.artifact.digest)
+        script = code / (desired.entry or "main.py")
+        if not script.is_file():
+            raise ArtifactError(f"there is no script {desired.entry!r} in {desired.artifact.file_name!r}")
+        requirements = code / "requirements.txt"
+        environment = python_environment(
+            cache=self.runtimes.cache,
+            flink_version=desired.flink_version,
+            requirements=requirements.read_text() if requirements.is_file() else None,
+            python=None,
+            reporter=self.reporter,
+        )
+        python = str(environment.python)
+        return ("-pyclientexec", python, "-pyexec", python, "-pyfs", str(code), "-py", str(script))
+
+    def _unpacked(self, archive: Path, digest: str) -> Path:
+        folder = self._folder("python", digest.rpartition(":")[2][:40])
+        code = folder / "code"
+        if code.is_dir():
+            return code
+        draft = Path(tempfile.mkdtemp(dir=folder))
+        try:
+            with zipfile.ZipFile(archive) as packed:
+                packed.extractall(draft)
+            draft.chmod(0o755)
+            draft.rename(code)
+        except (zipfile.BadZipFile, OSError) as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            if not code.is_dir():  # else another process was faster
+                raise ArtifactError(f"the Python application {archive.name!r} cannot be unpacked: {error}") from error
+        return code
+
+    def _folder(self, *parts: str) -> Path:
+        if self.shared is None:
+            raise AssertionError("only asked for when there is one")
+        folder = self.shared.joinpath("delivered", *parts)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WorkspaceError(f"cannot write to {str(folder)!r}: {error.strerror}") from error
+        return folder
+
+    def _warn(self, secret: bool) -> None:
+        shown = "; Flink's web interface shows them, secrets included" if secret else ""
+        self.reporter.warn(
+            f"target {self.target!r} has no `shared_directory`: the job gets its properties as global job parameters"
+            f" only, not as {_FILE}{shown}"
+        )
+
+
+def _flat(groups: dict[str, dict[str, str]], *, without: set[tuple[str, str]]) -> dict[str, str]:
+    return {
+        f"{group}.{key}": value
+        for group, values in groups.items()
+        for key, value in values.items()
+        if (group, key) not in without
+    }
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, readable by its owner only: there may be secrets in it."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(draft).replace(path)
+    except OSError as error:
+        Path(draft).unlink(missing_ok=True)
+        raise WorkspaceError(f"cannot write {str(path)!r}: {error.strerror}") from error

@@ -1,0 +1,186 @@
+"""Ends jobs and takes savepoints: triggers, waits as long as it takes, and tells the truth about a failure."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scurry.flink.rest_errors import OperationNotFound
+from scurry.model.errors import JobNotFound, RejectedByTarget, TargetUnavailable
+from scurry.model.observed import JobState
+from scurry.model.snapshot import Snapshot, SnapshotFormat, SnapshotKind
+from scurry.model.values import format_duration
+from scurry.targets.rest.observing import checkpoint_snapshot, retained_checkpoint, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+
+    from scurry.flink.rest import FlinkRest
+    from scurry.flink.rest_answers import OperationAnswer
+    from scurry.model.operation import Step
+    from scurry.model.ports import Activity, Clock
+
+_FIRST_POLL_S, _SLOWEST_POLL_S = 0.005, 0.5
+_WORTH_TELLING_S = 2.0
+_SYNCHRONOUS = "SYNC_SAVEPOINT"
+"""how the checkpoint statistics name the savepoint of a stop"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Stops, cancels and savepoints of one cluster."""
+
+    rest: FlinkRest
+    clock: Clock
+    target: str
+    directory: str | None
+    """where savepoints go; None: where the cluster puts them"""
+
+    def stop(self, step: Step, *, limit: timedelta, activity: Activity) -> Snapshot:
+        """Stop a job with a savepoint, or join the stop that was begun under the same mark."""
+        drain = bool(step.inputs.get("drain"))
+        self.rest.stop(step.inputs["job_id"], trigger_id=step.mark, directory=self.directory, drain=drain)
+        return self.await_savepoint(step, limit=limit, activity=activity, what="the stop with a savepoint")
+
+    def savepoint(self, step: Step, *, limit: timedelta, activity: Activity) -> Snapshot:
+        """Take a savepoint, or join the one that was begun under the same mark; the job goes on."""
+        self.rest.trigger_savepoint(step.inputs["job_id"], trigger_id=step.mark, directory=self.directory)
+        return self.await_savepoint(step, limit=limit, activity=activity, what="the savepoint")
+
+    def await_savepoint(self, step: Step, *, limit: timedelta, activity: Activity, what: str) -> Snapshot:
+        """Wait for a savepoint that was begun. Raises `OperationNotFound`, `JobNotFound`, `RejectedByTarget`.
+
+        `TargetUnavailable` after `limit`: Flink goes on with it.
+        """
+        job_id: str = step.inputs["job_id"]
+        for elapsed in _polls(limit):
+            answer = self.rest.savepoint_status(job_id, step.mark)
+            if answer.completed:
+                return self._result(answer, step, what)
+            if elapsed > _WORTH_TELLING_S:
+                activity.describe(self._progress(job_id, elapsed))
+        raise TargetUnavailable(
+            f"{what} of job {job_id[:8]} is still in progress after {format_duration(limit)}; Flink goes on with it",
+            target=self.target,
+            hint="To wait on, run the same command again. `upgrade.stop_timeout` says how long is waited.",
+            retry_after_s=5.0,
+        )
+
+    def finished_stop(self, step: Step) -> Snapshot | None:
+        """Return the savepoint of a stop that Flink has forgotten (after 5 minutes), from the job's statistics."""
+        job_id: str = step.inputs["job_id"]
+        if self._state(job_id) is not JobState.FINISHED:
+            return None
+        savepoint = self.rest.checkpoints(job_id).latest.savepoint
+        if savepoint is None or savepoint.type != _SYNCHRONOUS:
+            return None
+        return checkpoint_snapshot(savepoint, job_id)
+
+    def cancel(self, job_id: str, *, wants_state: bool, activity: Activity) -> Snapshot | None:
+        """Cancel a job, wait for its end and return its newest checkpoint, if that is still there.
+
+        The caller has made sure that the checkpoint outlives the job when `wants_state`.
+        """
+        try:
+            self.rest.cancel(job_id)
+        except RejectedByTarget as error:
+            if isinstance(error, JobNotFound) or not self._ended(job_id):
+                raise  # else it came to its end by itself
+        state = self._await_end(job_id, activity)
+        if state is None:
+            return None
+        if wants_state:
+            self._outwait_cache(activity)
+        return retained_checkpoint(self.rest, job_id, state)
+
+    def dispose(self, location: str, *, activity: Activity) -> None:
+        """Delete the files of a savepoint or checkpoint; one that is not there is deleted already."""
+        trigger_id = self.rest.dispose(location)
+        for elapsed in _polls(None):
+            answer = self.rest.disposal_status(trigger_id)
+            if answer.completed:
+                break
+            if elapsed > _WORTH_TELLING_S:
+                activity.describe(f"deleting its files, {elapsed:.0f} s")
+        cause = answer.operation.failure_cause if answer.operation else None
+        if cause is not None and "java.io.FileNotFoundException" not in cause.stack_trace:
+            raise self.rest.failure(cause, doing=f"deleting {location}")
+
+    def _await_end(self, job_id: str, activity: Activity) -> JobState | None:
+        for elapsed in _polls(None):
+            state = self._state(job_id)
+            if state is None or state.is_terminal:
+                return state
+            if elapsed > _WORTH_TELLING_S:
+                activity.describe(f"the job is {state.value}")
+        raise AssertionError("waits without a limit")
+
+    def _outwait_cache(self, activity: Activity) -> None:
+        # The statistics are cached; an older checkpoint than the last is deleted already and cannot be restored from.
+        wait_s = self.rest.dashboard().refresh_interval_ms / 1000 + 0.05
+        activity.describe("waiting for the number of the last checkpoint")
+        self.clock.sleep(wait_s)
+
+    def _result(self, answer: OperationAnswer, step: Step, what: str) -> Snapshot:
+        job_id: str = step.inputs["job_id"]
+        result = answer.operation
+        if result is not None and result.location:
+            return Snapshot(
+                kind=SnapshotKind.SAVEPOINT,
+                location=result.location,
+                taken_at=self.clock.now(),
+                job_id=job_id,
+                format=SnapshotFormat.CANONICAL,
+                drained=bool(step.inputs.get("drain")),
+            )
+        if result is None or result.failure_cause is None:
+            raise RejectedByTarget(f"{what} of job {job_id[:8]} ended without a savepoint", target=self.target)
+        raise self._told(self.rest.failure(result.failure_cause, doing=what), job_id, what)
+
+    def _told(self, error: RejectedByTarget, job_id: str, what: str) -> RejectedByTarget:
+        """Say what a failure did to the job: usually nothing, but Flink restarts one that failed while it stopped."""
+        state = self._state(job_id)
+        if state is None:
+            return error
+        goes_on = "the job goes on" if state is JobState.RUNNING else f"the job is {state.value} now"
+        return RejectedByTarget(
+            f"{what} of job {job_id[:8]} failed, and {goes_on}: {error.message}",
+            target=self.target,
+            hint=error.hint,
+            cause=error.cause,
+        )
+
+    def _state(self, job_id: str) -> JobState | None:
+        try:
+            return state_of(self.rest.job_status(job_id))
+        except JobNotFound:
+            return None
+
+    def _ended(self, job_id: str) -> bool:
+        state = self._state(job_id)
+        return state is None or state.is_terminal
+
+    def _progress(self, job_id: str, elapsed: float) -> str:
+        try:
+            history = self.rest.checkpoints(job_id).history
+        except (JobNotFound, OperationNotFound):
+            history = ()
+        current = next((item for item in history if item.is_savepoint and item.status == "IN_PROGRESS"), None)
+        done = (
+            f"{current.acknowledged} of {current.subtasks} subtasks have written their state" if current else "waiting"
+        )
+        return f"{done}, {elapsed:.0f} s"
+
+
+def _polls(limit: timedelta | None) -> Iterator[float]:
+    """Yield the seconds since the beginning: often at first, since most savepoints take a moment, then less often."""
+    begun, pause = time.monotonic(), _FIRST_POLL_S
+    while True:
+        elapsed = time.monotonic() - begun
+        yield elapsed
+        if limit is not None and elapsed >= limit.total_seconds():
+            return
+        time.sleep(pause)
+        pause = min(pause * 1.25, _SLOWEST_POLL_S)

@@ -1,0 +1,137 @@
+"""From Flink's answers to the model's `Job`. Reads only.
+
+Flink answers `/jobs/:id`, its checkpoints and its exceptions from a cache (3 s on a cluster with default settings), but
+`/jobs/overview` freshly. So what changes quickly is taken from the overview: the state, and whether all tasks run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scurry.flink.rest_answers import moment
+from scurry.flink.stack_trace import explain
+from scurry.model.errors import JobNotFound, TargetUnsuitable
+from scurry.model.observed import CheckpointCounts, Job, JobState
+from scurry.model.snapshot import Snapshot, SnapshotKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scurry.flink.rest import FlinkRest
+    from scurry.flink.rest_answers import Checkpoint, ExceptionEntry, JobDetail, JobSummary
+
+_IN_DETAIL = 3
+"""of so many of an application's jobs, newest first, details are asked for"""
+_LONGEST_REASON = 500
+_AILING = frozenset({JobState.FAILING, JobState.RESTARTING, JobState.FAILED})
+
+
+def state_of(word: str) -> JobState:
+    """Return the state that Flink's word means. Raises `TargetUnsuitable` for a word that no Flink up to 2.3 says."""
+    try:
+        return JobState(word.lower())
+    except ValueError:
+        raise TargetUnsuitable(f"Flink says that a job is {word!r}, which no version known to scurry does") from None
+
+
+def surveyed(summary: JobSummary) -> Job:
+    """Return a job as the overview alone tells it: subtasks are counted instead of vertices."""
+    return Job(
+        id=summary.jid,
+        name=summary.name,
+        state=state_of(summary.state),
+        started_at=moment(summary.start_time),
+        vertices=summary.tasks.total,
+        vertices_running=summary.tasks.running + summary.tasks.finished,
+    )
+
+
+def own_jobs(rest: FlinkRest, summaries: Sequence[JobSummary]) -> tuple[Job, ...]:
+    """Return jobs with their details, newest first; of all but the newest few only what the overview tells."""
+    newest_first = sorted(summaries, key=lambda summary: summary.start_time, reverse=True)
+    return tuple(
+        _detailed(rest, summary) if index < _IN_DETAIL else surveyed(summary)
+        for index, summary in enumerate(newest_first)
+    )
+
+
+def checkpoint_snapshot(checkpoint: Checkpoint, job_id: str) -> Snapshot | None:
+    """Return a completed checkpoint or savepoint as a snapshot, if it can be addressed from outside."""
+    if not checkpoint.external_path or checkpoint.external_path.startswith("<"):
+        return None
+    return Snapshot(
+        kind=SnapshotKind.SAVEPOINT if checkpoint.is_savepoint else SnapshotKind.CHECKPOINT,
+        location=checkpoint.external_path,
+        taken_at=checkpoint.taken_at,
+        job_id=job_id,
+        size_bytes=checkpoint.state_size,
+    )
+
+
+def retained_checkpoint(rest: FlinkRest, job_id: str, state: JobState) -> Snapshot | None:
+    """Return the newest checkpoint of a job if it is there (still).
+
+    A finished job leaves none; a cancelled one if its checkpoints are retained; a failed one if they are externalised.
+    """
+    latest = rest.checkpoints(job_id).latest.completed
+    if latest is None or state is JobState.FINISHED:
+        return None
+    if state.is_terminal:
+        kept = rest.checkpoint_config(job_id).externalization
+        if not kept.enabled or (state is JobState.CANCELED and kept.delete_on_cancellation):
+            return None
+    return checkpoint_snapshot(latest, job_id)
+
+
+def _detailed(rest: FlinkRest, summary: JobSummary) -> Job:
+    try:
+        return _with_details(rest, summary)
+    except JobNotFound:
+        return surveyed(summary)  # forgotten between the two calls
+
+
+def _with_details(rest: FlinkRest, summary: JobSummary) -> Job:
+    detail, checkpoints = rest.job(summary.jid), rest.checkpoints(summary.jid)
+    failures = rest.exceptions(summary.jid)
+    job = surveyed(summary)
+    vertices, running = _vertices(summary, detail)
+    restarts = _restarts(rest, job, failures)
+    ails = job.state in _AILING or restarts > 0
+    restored = checkpoints.latest.restored
+    return msgspec.structs.replace(
+        job,
+        parallelism=max((vertex.parallelism for vertex in detail.vertices), default=None),
+        vertices=vertices,
+        vertices_running=running,
+        restarts=restarts,
+        checkpoints=CheckpointCounts(
+            completed=checkpoints.counts.completed,
+            failed=checkpoints.counts.failed,
+            in_progress=checkpoints.counts.in_progress,
+        ),
+        latest_checkpoint=retained_checkpoint(rest, job.id, job.state) if checkpoints.latest.completed else None,
+        restored_from=restored.external_path if restored else None,
+        root_exception=_reason(failures) if ails else None,
+    )
+
+
+def _vertices(summary: JobSummary, detail: JobDetail) -> tuple[int, int]:
+    tasks, total = summary.tasks, len(detail.vertices)
+    if not total:
+        return tasks.total, tasks.running + tasks.finished
+    if tasks.running + tasks.finished >= tasks.total > 0:
+        return total, total
+    return total, min(sum(vertex.runs for vertex in detail.vertices), total - 1)
+
+
+def _restarts(rest: FlinkRest, job: Job, failures: Sequence[ExceptionEntry]) -> int:
+    """Return how often the job restarted: the metric is up to 10 s old, the list of failures 3 s but ends at 16."""
+    metrics = rest.job_metrics(job.id, "numRestarts", "fullRestarts") if not job.state.is_terminal else {}
+    final = 1 if job.state is JobState.FAILED else 0
+    return max(int(metrics.get("numRestarts", metrics.get("fullRestarts", 0))), len(failures) - final, 0)
+
+
+def _reason(failures: Sequence[ExceptionEntry]) -> str | None:
+    return explain(failures[0].stacktrace).message[:_LONGEST_REASON] if failures else None

@@ -1,0 +1,117 @@
+"""From a wish to what the cluster is asked to run: the jar to upload, and the request without its marks and state."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scurry.flink.rest import JarRequest
+from scurry.model.desired import ArtifactKind
+from scurry.model.errors import RuntimeUnavailable
+from scurry.model.values import SecretRef, Text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scurry.model.desired import Desired
+    from scurry.model.ports import ArtifactStore, Secrets
+    from scurry.targets.rest.delivery import Delivery
+
+RETENTION = "execution.checkpointing.externalized-checkpoint-retention"
+JOB_PARAMETERS = "pipeline.global-job-parameters"
+PYTHON_DRIVER = "org.apache.flink.client.python.PythonDriver"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What to upload and what to run, secrets resolved."""
+
+    jar: Path
+    jar_name: str
+    """what the cluster shows it as; holds its digest, so that an upload that is there is found again"""
+    request: JarRequest = field(repr=False)
+    conceal: tuple[str, ...] = field(default=(), repr=False)
+    """secrets in the request"""
+
+
+class Resolving:
+    """Resolves texts and remembers what was secret."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._found: dict[str, None] = {}
+
+    def __call__(self, text: Text) -> str:
+        """Return the plain text."""
+        plain = self._secrets.resolve(text)
+        if isinstance(text, SecretRef) and plain:
+            self._found[plain] = None
+        return plain
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        """The secrets that were resolved, longest first: one may be part of another."""
+        return tuple(sorted(self._found, key=len, reverse=True))
+
+
+def make_program(desired: Desired, *, secrets: Secrets, artifacts: ArtifactStore, delivery: Delivery) -> Program:
+    """Bring to the cluster's machines what it reads from files, and return the program."""
+    resolve = Resolving(secrets)
+    arguments = tuple(resolve(text) for text in desired.args)
+    arguments += tuple(
+        part for name, text in desired.secrets.items() for part in ("--secret", f"{name}={resolve(text)}")
+    )
+    artifact = desired.artifact
+    path = artifacts.path(artifact)
+    if artifact.kind is ArtifactKind.PYTHON:
+        jar = _python_jar(delivery, desired.flink_version)
+        name = jar.name
+        arguments = (*delivery.python_arguments(desired, path), *arguments)
+    else:
+        jar, name = path, jar_name(artifact.file_name, artifact.digest)
+    request = JarRequest(
+        entry_class=PYTHON_DRIVER if artifact.kind is ArtifactKind.PYTHON else desired.entry,
+        program_args_list=arguments,
+        parallelism=desired.parallelism,
+        flink_configuration=_configuration(desired, resolve, delivery),
+    )
+    return Program(jar=jar, jar_name=name, request=request, conceal=resolve.found)
+
+
+def jar_name(file_name: str, digest: str) -> str:
+    """Return a file name that says what it is to people and to us: `orders-0123….jar`."""
+    stem = re.sub(r"[^A-Za-z0-9.-]+", "-", file_name.removesuffix(".jar"))[:60].strip("-.") or "job"
+    return f"{stem}-{digest.rpartition(':')[2][:40]}.jar"
+
+
+def job_parameters(values: dict[str, str]) -> str:
+    """Write a map option so that every Flink reads it back the same, whatever characters are in it.
+
+    Keys, values and whole entries are quoted as `StructuredOptionsSplitter` has it; Flink 2.x, which tries YAML first,
+    cannot mistake that for YAML and falls back to it (measured on 1.20.5 and 2.3.0).
+    """
+    return ",".join(_quoted(f"{_quoted(key)}:{_quoted(value)}") for key, value in values.items())
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _configuration(desired: Desired, resolve: Resolving, delivery: Delivery) -> dict[str, str]:
+    # Checkpoints outlive a cancelled or failed job, as with Flink's own operator: they may be all that is left of it.
+    given = {"pipeline.name": desired.application, RETENTION: "RETAIN_ON_CANCELLATION"}
+    given |= {key: resolve(text) for key, text in desired.config.items()}
+    delivered = delivery.properties(desired, resolve)
+    given |= delivered.config
+    if delivered.parameters and JOB_PARAMETERS not in given:
+        given[JOB_PARAMETERS] = job_parameters(delivered.parameters)
+    return given
+
+
+def _python_jar(delivery: Delivery, flink_version: str) -> Path:
+    home = delivery.runtimes.flink(flink_version).home
+    jar = next(iter(sorted((home / "opt").glob("flink-python*.jar"))), None)
+    if jar is None:
+        raise RuntimeUnavailable(f"the Flink in {str(home)!r} has no 'opt/flink-python-*.jar', which PyFlink needs")
+    return jar
