@@ -19,13 +19,14 @@ from scurry.model.reporting import SilentReporter
 if TYPE_CHECKING:
     from scurry.assembly import Assembly
     from scurry.engine.executor import Executor
+    from scurry.flink.runtimes import Runtimes
     from scurry.model.desired import Desired
     from scurry.model.journal import History, Lease, OperationRecord, Revision
     from scurry.model.observed import Observed
     from scurry.model.plan import Difference, Plan
     from scurry.model.ports import Clock, Journal, Target
     from scurry.model.project import Project
-    from scurry.model.report import StatusReport
+    from scurry.model.report import Diagnosis, StatusReport
     from scurry.model.reporting import Reporter
     from scurry.model.result import Applied
     from scurry.model.snapshot import Snapshot
@@ -134,6 +135,20 @@ class Workspace:
             if job.latest_checkpoint:
                 found.setdefault(job.latest_checkpoint.location, job.latest_checkpoint)
         return tuple(sorted(found.values(), key=lambda snapshot: snapshot.taken_at, reverse=True))
+
+    def snapshot(self, application: str, name: str) -> Snapshot:
+        """Return a snapshot by its location or the last part of it. Raises `SnapshotNotFound`."""
+        from scurry.engine.restore import known
+
+        observed, history = self.observe(application)
+        return known(name, observed, history)
+
+    def diagnose(self, application: str) -> Diagnosis:
+        """Return what is wrong with an application, root cause first."""
+        from scurry.engine.diagnosis import diagnose
+
+        observed, history = self.observe(application)
+        return diagnose(history, observed)
 
     # Changing --------------------------------------------------------------------------------------------------
 
@@ -277,6 +292,11 @@ class Workspace:
     def journal(self) -> Journal:
         """The project's journal, ready to be written."""
         return self.assembly.journal
+
+    @property
+    def runtimes(self) -> Runtimes:
+        """Flink and Java on this machine."""
+        return self.assembly.runtimes
 
     @property
     def _reading(self) -> Journal:

@@ -31,3 +31,24 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     interrupted: str | None = None
     """the operation that a crash interrupted, and who had started it"""
     notes: tuple[str, ...] = ()
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong."""
+
+    what: str
+    """a sentence"""
+    detail: str | None = None
+    """whole exceptions and the like"""
+    todo: str | None = None
+    """what to do; a command on a line of its own"""
+
+
+class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with an application, root cause first."""
+
+    name: ApplicationId
+    target: str
+    phase: Phase
+    is_well: bool
+    findings: tuple[Finding, ...] = ()

@@ -1,0 +1,88 @@
+"""The commands by name, each file of them loaded only when one of its commands is asked for."""
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
+
+from scurry.cli.failure import Interrupted, Usage
+
+COMMANDS = {
+    "init": "init",
+    "validate": "apply",
+    "plan": "apply",
+    "apply": "apply",
+    "rollback": "apply",
+    "status": "look",
+    "watch": "look",
+    "diagnose": "look",
+    "ui": "look",
+    "history": "past",
+    "diff": "past",
+    "stop": "lifecycle",
+    "start": "lifecycle",
+    "restart": "lifecycle",
+    "scale": "lifecycle",
+    "delete": "lifecycle",
+    "snapshot": "snapshot",
+    "runtime": "runtime",
+    "schema": "schema",
+}
+"""command → the file in this package that has it, in the order of the help"""
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import and return a command; None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            self.commands = {name: load(name) for name in COMMANDS}  # what typer looks through for a near name
+            return None
+        return load(cmd_name)
+
+
+def load(name: str) -> Any:
+    """Return a command or a group of commands by its name."""
+    module = import_module(f"scurry.cli.{COMMANDS[name]}")
+    group = get_group(module.app)
+    return group if group.name == name else group.commands[name]
+
+
+app = typer.Typer(
+    name="scurry",
+    cls=LazyGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def scurry(
+    version: bool = typer.Option(False, "--version", "-V", help="Show the version and exit.", is_eager=True),
+) -> None:
+    """Ship Apache Flink applications and look after them."""
+    if version:
+        from scurry import __version__
+
+        typer.echo(f"scurry {__version__}")
+        raise typer.Exit
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line and return its exit code. Raises `Usage`, `Interrupted` and what the commands raise."""
+    try:
+        code = get_command(app).main(arguments, prog_name="scurry", standalone_mode=False)
+    except typer.TyperException as error:
+        raise Usage(error) from error
+    except typer.Abort as error:
+        raise Interrupted from error
+    return code if isinstance(code, int) else 0

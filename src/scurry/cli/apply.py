@@ -1,0 +1,155 @@
+"""From a spec to a running application: validate, plan, apply, rollback."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scurry.cli import options
+from scurry.cli.change import finish, tell
+from scurry.cli.main import CHANGES, DONE, ERROR
+from scurry.cli.session import Session, command, new_app
+
+if TYPE_CHECKING:
+    from scurry.model.errors import Problem, ScurryError
+    from scurry.model.result import Applied
+
+app = new_app()
+
+
+@app.command()
+@command()
+def validate(session: Session, files: options.Files, environment: options.Environment = None) -> int:
+    """Check specs and everything that they refer to on this machine, without asking any target.
+
+    All that is wrong in all files is told at once.
+    """
+    from rich.text import Text
+
+    from scurry.model.errors import SpecInvalid
+
+    problems: list[Problem] = []
+    told: list[dict[str, Any]] = []
+    for file in files:
+        found, notes = _validate(session, file, environment)
+        problems += found
+        told.append({"file": str(file), "valid": not found, "notes": notes})
+    if problems:
+        raise SpecInvalid(tuple(problems))
+    lines = [line for entry in told for line in (f"✓ {entry['file']}", *(f"  {note}" for note in entry["notes"]))]
+    session.answer("validate", {"files": told}, lambda: Text("\n".join(lines)))
+    return DONE
+
+
+def _validate(session: Session, file: Path, environment: str | None) -> tuple[list["Problem"], tuple[str, ...]]:
+    from scurry.model.errors import Problem, ScurryError, SpecInvalid
+
+    try:
+        return [], session.workspace.validate(file, environment=environment)
+    except SpecInvalid as error:
+        return list(error.problems), ()
+    except ScurryError as error:
+        return [Problem(message=error.message, place=error.place, hint=error.hint)], ()
+
+
+@app.command()
+@command()
+def plan(
+    session: Session,
+    files: options.Files,
+    environment: options.Environment = None,
+    target: options.TargetName = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 3 when there is something to do.")] = False,
+) -> int:
+    """Show what `apply` would do, why, and from which state. Changes nothing."""
+    from rich.console import Group
+
+    from scurry.cli import views_plan
+
+    plans = [session.workspace.plan(file, environment=environment, target=target) for file in files]
+    session.answer(
+        "plan",
+        {"plans": [views_plan.document(found) for found in plans]},
+        lambda: Group(*(views_plan.text(found) for found in plans)),
+    )
+    return CHANGES if check and not all(found.is_converged for found in plans) else DONE
+
+
+@dataclass(kw_only=True)
+class _Progress:
+    """What became of the files so far."""
+
+    left: list[Path]
+    done: list["tuple[Applied, str | None]"] = field(default_factory=list)
+    error: "ScurryError | None" = None
+    failed: Path | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the rest is not to be tried."""
+        return self.error is not None or any(applied.error for applied, _ in self.done)
+
+
+@app.command()
+@command(changes=True)
+def apply(
+    session: Session,
+    files: options.Files,
+    environment: options.Environment = None,
+    target: options.TargetName = None,
+) -> int:
+    """Make applications what their specs say; go on from what a crash or Ctrl-C interrupted.
+
+    Shows the plan and asks. Several files are applied one after the other, up to the first failure.
+    """
+    from scurry.model.errors import ScurryError
+
+    progress = _Progress(left=list(files))
+    while progress.left and not progress.has_failed:
+        file = progress.left.pop(0)
+        try:
+            applied = session.workspace.apply(
+                file, environment=environment, target=target, confirm=session.confirm, wait=session.wait
+            )
+        except ScurryError as error:
+            if len(files) == 1:
+                raise
+            progress.error, progress.failed = error, file
+            break
+        progress.done.append((applied, tell(session, applied)))
+    _tell_all(session, progress)
+    return ERROR if progress.has_failed else DONE
+
+
+def _tell_all(session: Session, progress: _Progress) -> None:
+    """Write the one document, or for people what is left: the results themselves are told by now."""
+    from scurry.cli import failure, output, views
+
+    error = failure.document(progress.error) if progress.error else None
+    if session.as_json:
+        document = {
+            "applications": [views.applied_document(applied, ui_url) for applied, ui_url in progress.done],
+            "error": error,
+            "failed_file": str(progress.failed) if progress.failed else None,
+            "not_done": [str(file) for file in progress.left],
+        }
+        output.write_json("apply", document)
+        return
+    if progress.error:
+        failure.show(progress.error, as_json=False, verbose=session.verbose)
+    if progress.has_failed and progress.left:
+        failure.tell(f"not done, because of the failure before: {', '.join(map(str, progress.left))}")
+
+
+@app.command()
+@command(changes=True)
+def rollback(
+    session: Session,
+    application: options.Name,
+    to: Annotated[
+        int | None, typer.Option("--to", metavar="REVISION", help="Which one, instead of the last healthy one before.")
+    ] = None,
+) -> int:
+    """Go back to an earlier revision, with the state that there is now."""
+    return finish(session, session.workspace.rollback(application, to=to, confirm=session.confirm, wait=session.wait))

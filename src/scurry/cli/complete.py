@@ -1,0 +1,60 @@
+"""Words for the shell's completion, from the project and its journal. Quick, and silent when anything is wrong."""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from scurry.workspace import Workspace
+
+
+def applications(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of the applications that are known."""
+    return _words(ctx, incomplete, lambda workspace: workspace.assembly.journal_to_read.applications())
+
+
+def targets(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of the project's targets."""
+    return _words(ctx, incomplete, lambda workspace: workspace.project.all_targets())
+
+
+def environments(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the environments of the project, and those of the applications' files that are given already."""
+    files = ctx.params.get("files") or ()
+    return _words(
+        ctx, incomplete, lambda workspace: [*workspace.project.environments, *(n for f in files for n in _overlays(f))]
+    )
+
+
+def snapshots(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of an application's snapshots, as the journal has them: no target is asked."""
+    return _words(ctx, incomplete, lambda workspace: _snapshots(workspace, str(ctx.params.get("application"))))
+
+
+def sources(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return what `--from` takes."""
+    return [word for word in ("latest", "none") if word.startswith(incomplete)] + snapshots(ctx, incomplete)
+
+
+def _snapshots(workspace: "Workspace", application: str) -> list[str]:
+    found = workspace.assembly.journal_to_read.history(application).snapshots
+    return [snapshot.location.rstrip("/").rpartition("/")[2] for snapshot in found]
+
+
+def _overlays(file: Path) -> Iterable[str]:
+    from scurry.spec.yaml_source import read_yaml
+
+    return [str(name) for name in read_yaml(file).data.get("environments", {})]
+
+
+def _words(ctx: typer.Context, incomplete: str, find: Callable[["Workspace"], Iterable[str]]) -> list[str]:
+    from scurry.workspace import Workspace
+
+    # A completion that fails in public breaks the line that the user is typing; there is nobody to tell.
+    with suppress(Exception):
+        words = find(Workspace.open(ctx.params.get("workspace")))
+        return [word for word in dict.fromkeys(words) if word.startswith(incomplete)]
+    return []

@@ -1,0 +1,163 @@
+"""How errors are told: one place for people, one document for programs. Decides nothing about exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typer import TyperException
+
+    from scurry.model.errors import Place, Problem, ScurryError
+
+BUG = "bug"
+USAGE = "usage"
+
+
+class Usage(Exception):
+    """The command line itself is wrong."""
+
+    def __init__(self, error: TyperException) -> None:
+        super().__init__(error.format_message())
+        self.error = error
+
+
+class Interrupted(Exception):
+    """Ctrl-C. `changed` says whether the command may have been in the middle of a change."""
+
+    def __init__(self, *, changed: bool = False) -> None:
+        super().__init__("interrupted")
+        self.changed = changed
+
+
+def show(error: ScurryError, *, as_json: bool, verbose: bool) -> None:
+    """Tell an error: the document on standard output, or for people on standard error."""
+    if as_json:
+        from scurry.cli.output import write_json
+
+        write_json("error", {"error": document(error)})
+        return
+    tell("\n".join(_lines(error, verbose=verbose)))
+
+
+def document(error: ScurryError) -> dict[str, Any]:
+    """Return the error as programs read it."""
+    first = error.place
+    found: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint, **_where(first)}
+    problems = getattr(error, "problems", ())
+    if problems:
+        found["problems"] = [
+            {"message": problem.message, "hint": problem.hint, **_where(problem.place)} for problem in problems
+        ]
+    for name in ("owner", "since", "target", "cause"):
+        if value := getattr(error, name, ""):
+            found[name] = value
+    return found
+
+
+def _where(place: Place | None) -> dict[str, Any]:
+    return {
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "key": place.key if place else None,
+    }
+
+
+def _lines(error: ScurryError, *, verbose: bool) -> Iterator[str]:
+    from scurry.model.errors import Problem
+
+    problems = getattr(error, "problems", None) or (Problem(message=error.message, place=error.place, hint=error.hint),)
+    for number, problem in enumerate(problems):
+        if number:
+            yield ""
+        yield from _problem(problem)
+    if len(problems) > 1:
+        yield f"\n{len(problems)} errors"
+    if verbose and (cause := getattr(error, "cause", "")):
+        yield f"\n{cause}"
+
+
+def _problem(problem: Problem) -> Iterator[str]:
+    yield f"{_red('error:')} {problem.message}"
+    if problem.place:
+        yield f"  --> {problem.place}" + (f"  ({problem.place.key})" if problem.place.key else "")
+        yield from excerpt(problem.place)
+    if problem.hint:
+        yield from problem.hint.split("\n")
+
+
+def excerpt(place: Place) -> Iterator[str]:
+    """Yield the line of a place with the one before it, and a caret under the column. Nothing if it cannot be read."""
+    if place.line is None:
+        return
+    try:
+        with open(place.file, encoding="utf-8", errors="replace") as file:
+            lines = file.read(1_000_000).split("\n")
+    except OSError:
+        return
+    if not 0 < place.line <= len(lines):
+        return
+    gutter = len(str(place.line))
+    for number in range(max(1, place.line - 1), place.line + 1):
+        yield f"  {number:>{gutter}} | {_short(lines[number - 1])}"
+    if place.column is not None:
+        # The caret stands under the column however the line mixes tabs and spaces.
+        before = "".join("\t" if character == "\t" else " " for character in lines[place.line - 1][: place.column - 1])
+        if len(before) < 160:
+            yield f"  {'':>{gutter}} | {before}^"
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= 160 else line[:159] + "…"
+
+
+def show_usage(usage: Usage, *, as_json: bool) -> None:
+    """Tell what is wrong with the command line, and where its help is."""
+    error = usage.error
+    context = getattr(error, "ctx", None)
+    hint = f"For help, run:\n  {context.command_path} --help" if context else None
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stdout.write(error.format_message() + "\n")
+        return
+    if as_json:
+        from scurry.cli.output import write_json
+
+        write_json("error", {"error": {"code": USAGE, "message": str(usage), "hint": hint, "file": None, "line": None}})
+        return
+    tell(f"{_red('error:')} {usage}" + (f"\n{hint}" if hint else ""))
+
+
+def show_interrupted(interrupted: Interrupted) -> None:
+    """Tell that nothing is lost by a Ctrl-C."""
+    told = "\ninterrupted"
+    if interrupted.changed:
+        told += "; what was done so far is in the journal. To go on from here, run:\n  scurry apply FILE"
+    tell(told)
+
+
+def show_bug(error: Exception, *, as_json: bool) -> None:
+    """Tell an error that nobody foresaw, without the noise of a traceback."""
+    message = f"this is a bug in scurry: {type(error).__name__}: {error}"
+    hint = "To see where it happened, run it again with SCURRY_TRACEBACK=1 set."
+    if as_json:
+        from scurry.cli.output import write_json
+
+        write_json("error", {"error": {"code": BUG, "message": message, "hint": hint, "file": None, "line": None}})
+        return
+    tell(f"{_red('error:')} {message}\n{hint}")
+
+
+def _red(text: str) -> str:
+    import os
+
+    colourful = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    return f"\033[1;31m{text}\033[0m" if colourful else text
+
+
+def tell(text: str) -> None:
+    """Write a line to standard error."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()

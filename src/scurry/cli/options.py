@@ -1,0 +1,80 @@
+"""Options and arguments that several commands share, each written once."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scurry.cli import complete
+
+
+def duration(text: str) -> timedelta:
+    """Read a duration like `30s` or `5min`. Raises typer's `BadParameter`."""
+    from scurry.model.values import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Specs of applications, taken one after the other.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="APP",
+        help="The application: its name, or name@environment.",
+        autocompletion=complete.applications,
+    ),
+]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[APP]", help="Applications; without any, all.", autocompletion=complete.applications),
+]
+Environment = Annotated[
+    str | None,
+    typer.Option(
+        "--env", metavar="NAME", help="Environment whose overlay is used.", autocompletion=complete.environments
+    ),
+]
+TargetName = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="NAME",
+        help="Target to run on, instead of the one that the spec names.",
+        autocompletion=complete.targets,
+    ),
+]
+From = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="latest|none|SNAPSHOT",
+        help="State to start from: the latest, none at all, or a snapshot by its name or location.",
+        autocompletion=complete.sources,
+    ),
+]
+WorkspaceDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        metavar="DIR",
+        envvar="SCURRY_WORKSPACE",
+        show_envvar=True,
+        help="Folder of the project, instead of the current one. The nearest scurry.yaml from there upwards counts.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Tell more: progress also with --json, whole causes.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]
+Wait = Annotated[
+    timedelta | None,
+    typer.Option(
+        "--wait",
+        metavar="DURATION",
+        parser=duration,
+        help="How long to wait for somebody else who is changing the application, for example 5min.",
+    ),
+]

@@ -1,0 +1,145 @@
+"""What every command has: the options that all share, the workspace, a reporter, and the way to answer.
+
+`@command` adds those options to a function and hands it the session; it is what keeps `--json`, `--workspace`,
+`--verbose`, `--yes` and `--wait` the same everywhere.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+import typer
+
+from scurry.cli import options
+from scurry.cli.failure import Interrupted
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from scurry.model.plan import Plan
+    from scurry.model.reporting import Reporter
+    from scurry.workspace import Workspace
+
+P = ParamSpec("P")
+Document = dict[str, Any]
+"""what `--json` writes: plain values, dates and the model's structs; `schema` is put before it"""
+
+_SHARED = {"workspace": options.WorkspaceDirectory, "as_json": options.AsJson, "verbose": options.Verbose}
+_CHANGING = {"yes": options.Yes, "wait": options.Wait}
+_DEFAULTS: dict[str, Any] = {"workspace": None, "as_json": False, "verbose": False, "yes": False, "wait": None}
+
+
+def new_app(name: str | None = None, help: str | None = None) -> typer.Typer:
+    """Return an empty typer application with what all of them have; a name makes it a group of commands."""
+    return typer.Typer(
+        name=name,
+        help=help,
+        no_args_is_help=name is not None,
+        rich_markup_mode=None,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+
+
+@dataclass(kw_only=True)
+class Session:
+    """One run of a command."""
+
+    directory: Path | None
+    as_json: bool
+    verbose: bool
+    yes: bool = False
+    wait: timedelta | None = None
+
+    @cached_property
+    def reporter(self) -> "Reporter":
+        """Where progress goes: standard error; nowhere with `--json`, unless `--verbose`."""
+        from scurry.model.reporting import SilentReporter
+
+        if self.as_json and not self.verbose:
+            return SilentReporter()
+        from scurry.cli.progress import reporter
+
+        return reporter(verbose=self.verbose)
+
+    @cached_property
+    def workspace(self) -> "Workspace":
+        """The project. Raises `SpecInvalid` when its file is wrong, `WorkspaceError` when it is not there."""
+        from scurry.workspace import Workspace
+
+        if self.directory is not None and not self.directory.is_dir():
+            from scurry.model.errors import WorkspaceError
+
+            raise WorkspaceError(
+                f"the workspace {str(self.directory)!r} is not a folder",
+                hint="Name the folder that holds scurry.yaml with --workspace or SCURRY_WORKSPACE.",
+            )
+        return Workspace.open(self.directory, reporter=self.reporter)
+
+    def answer(self, schema: str, document: Document, people: Callable[[], "RenderableType"]) -> None:
+        """Write the result to standard output: the document with `--json`, else what `people` renders."""
+        from scurry.cli import output
+
+        if self.as_json:
+            output.write_json(schema, document)
+            return
+        output.write(people())
+
+    def say(self, rendered: "RenderableType") -> None:
+        """Write something before the result: to standard output for people, to standard error beside a document."""
+        from scurry.cli import output
+
+        output.write(rendered, to_stderr=self.as_json)
+
+    def confirm_twice(self, plan: "Plan") -> bool:
+        """Show a plan that drops state, ask, and ask again with what is dropped."""
+        from scurry.cli import output
+
+        if not self.confirm(plan):
+            return False
+        dropped = " ".join(sentence for change in plan.changes for sentence in change.consequences)
+        return self.yes or output.ask(f"{dropped}\nAre you sure?", refusal="nobody can be asked here")
+
+    def confirm(self, plan: "Plan") -> bool:
+        """Show a plan and ask. Raises `Refused` when there is nobody to ask and `--yes` is not given."""
+        from scurry.cli import output, views_plan
+
+        if not self.as_json or not self.yes:
+            self.say(views_plan.text(plan))
+        return self.yes or output.ask("Do it?", refusal=f"{plan.application!r}: nobody can be asked here")
+
+
+def command(
+    *, changes: bool = False
+) -> Callable[[Callable[Concatenate[Session, P], int | None]], Callable[..., int | None]]:
+    """Give a function the session, and its command line the shared options; with `changes` also `--yes` and `--wait`.
+
+    The function may return an exit code.
+    """
+    shared = {**_SHARED, **(_CHANGING if changes else {})}
+
+    def decorate(function: Callable[Concatenate[Session, P], int | None]) -> Callable[..., int | None]:
+        def run(**given: Any) -> int | None:
+            directory = given.pop("workspace")
+            session = Session(directory=directory, **{name: given.pop(name) for name in shared if name != "workspace"})
+            try:
+                return function(session, **given)  # type: ignore[call-arg]  # the options are the function's own
+            except KeyboardInterrupt as error:
+                raise Interrupted(changed=changes) from error
+
+        own = list(inspect.signature(function).parameters.values())[1:]
+        extra = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS[name], annotation=annotation)
+            for name, annotation in shared.items()
+        ]
+        parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own] + extra
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        run.__name__, run.__doc__ = function.__name__, function.__doc__
+        return run
+
+    return decorate

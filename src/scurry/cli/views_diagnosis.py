@@ -1,0 +1,49 @@
+"""What is wrong, for people and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from scurry.model.report import Diagnosis
+
+SHOWN_LINES = 12
+"""of an exception; --verbose shows all that Flink told"""
+
+
+def document(diagnosis: Diagnosis) -> dict[str, Any]:
+    """Return a diagnosis as programs read it."""
+    return {
+        "application": diagnosis.name,
+        "target": diagnosis.target,
+        "phase": diagnosis.phase,
+        "well": diagnosis.is_well,
+        "findings": diagnosis.findings,
+    }
+
+
+def text(diagnosis: Diagnosis, *, verbose: bool) -> RenderableType:
+    """Return a diagnosis as people read it."""
+    from rich.text import Text
+
+    head = Text.assemble((diagnosis.name, "bold"), f" on {diagnosis.target}, {diagnosis.phase.value}")
+    if not diagnosis.findings:
+        return Text("\n").join([head, Text("Nothing is wrong." if diagnosis.is_well else "It is not healthy.")])
+    return Text("\n").join([head, *(Text(line) for line in _findings(diagnosis, verbose=verbose))])
+
+
+def _findings(diagnosis: Diagnosis, *, verbose: bool) -> Iterator[str]:
+    for number, finding in enumerate(diagnosis.findings, 1):
+        yield f"{number}. {finding.what}"
+        lines = (finding.detail or "").splitlines()
+        kept = lines if verbose else lines[:SHOWN_LINES]
+        if len(lines) > 1:
+            yield from (f"     {line}" for line in kept)
+        if len(kept) < len(lines):
+            yield f"     … {len(lines) - len(kept)} more lines; to see them, add --verbose"
+        if finding.todo:
+            yield from (f"   {line}" for line in finding.todo.split("\n"))

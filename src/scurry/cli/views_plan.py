@@ -1,0 +1,143 @@
+"""A plan as JSON, and for people like OpenTofu's: a sign, the operation, why, what differs, what it costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from scurry.model.operation import (
+    Adjust,
+    Delete,
+    Deploy,
+    DropSnapshot,
+    Operation,
+    Rescale,
+    Resume,
+    Suspend,
+    TakeSnapshot,
+    Upgrade,
+)
+from scurry.model.snapshot import FromLatest, FromSnapshot, Restore, Stateless
+from scurry.model.values import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+    from rich.text import Text
+
+    from scurry.model.plan import Change, Difference, Plan
+
+
+def document(plan: Plan) -> dict[str, Any]:
+    """Return a plan as programs read it."""
+    return {
+        "application": plan.application,
+        "target": plan.target,
+        "phase": plan.phase,
+        "position": plan.position,
+        "made_at": plan.made_at,
+        "converged": plan.is_converged,
+        "snapshot": plan.snapshot,
+        "changes": [_change_document(change) for change in plan.changes],
+    }
+
+
+def _change_document(change: Change) -> dict[str, Any]:
+    return {
+        "operation": operation_name(change.operation),
+        "reason": change.reason,
+        "restore": _restore_document(getattr(change.operation, "restore", None)),
+        "differences": difference_documents(change.differences),
+        "consequences": change.consequences,
+        "warnings": change.warnings,
+        "gap_seconds": change.gap.total_seconds() if change.gap is not None else None,
+    }
+
+
+def difference_documents(differences: tuple[Difference, ...]) -> list[dict[str, Any]]:
+    """Return differences as programs read them."""
+    return [
+        {"field": item.field, "before": item.before, "after": item.after, "impact": item.impact.name.lower()}
+        for item in differences
+    ]
+
+
+def _restore_document(restore: Restore | None) -> dict[str, Any] | None:
+    match restore:
+        case None:
+            return None
+        case FromLatest():
+            return {"from": "latest"}
+        case FromSnapshot():
+            return {"from": "snapshot", "snapshot": restore.snapshot}
+        case Stateless():
+            return {"from": "none", "why": restore.why}
+        case _:
+            assert_never(restore)
+
+
+def operation_name(operation: Operation) -> str:
+    """Return an operation's word, as the journal and JSON have it."""
+    return str(operation.__struct_config__.tag)
+
+
+def _sign(operation: Operation) -> tuple[str, str]:
+    """Return the sign and its colour: `-/+` where a job ends and another one starts, as OpenTofu has it."""
+    match operation:
+        case Deploy() | Resume() | TakeSnapshot():
+            return "+", "green"
+        case Upgrade():
+            return "-/+", "yellow"
+        case Rescale() | Adjust():
+            return "~", "yellow"
+        case Suspend() | Delete() | DropSnapshot():
+            return "-", "red"
+        case _:
+            assert_never(operation)
+
+
+def text(plan: Plan) -> RenderableType:
+    """Return a plan as people read it."""
+    from rich.text import Text
+
+    if plan.is_converged:
+        return Text.assemble((plan.application, "bold"), f" on {plan.target}: nothing to do ({plan.phase.value})")
+    lines = [Text.assemble((plan.application, "bold"), f" on {plan.target}, {plan.phase.value}")]
+    for change in plan.changes:
+        lines += _change_lines(change)
+    return Text("\n").join(lines)
+
+
+def _change_lines(change: Change) -> Iterator[Text]:
+    from rich.text import Text
+
+    sign, colour = _sign(change.operation)
+    yield Text.assemble((f"  {sign} ", colour), (operation_name(change.operation), "bold"), f"  {change.reason}")
+    yield from difference_lines(change.differences, indent=6)
+    for sentence in change.consequences:
+        yield Text(f"      {sentence}")
+    for warning in change.warnings:
+        yield Text.assemble(("      warning: ", "yellow"), warning)
+    if change.gap:
+        yield Text(f"      Upgrades of it took {format_duration(change.gap)} without processing before.", style="dim")
+
+
+def difference_lines(differences: tuple[Difference, ...], *, indent: int) -> Iterator[Text]:
+    """Yield a line for each difference: field, old → new."""
+    from rich.text import Text
+
+    width = max((len(item.field) for item in differences), default=0)
+    for item in differences:
+        yield Text.assemble(
+            " " * indent,
+            f"{item.field:<{width}}  ",
+            (_value(item.before), "red"),
+            " → ",
+            (_value(item.after), "green"),
+        )
+
+
+def _value(value: str | None) -> str:
+    if value is None:
+        return "(unset)"
+    return value if value else '""'
