@@ -1,0 +1,145 @@
+package io.scurry;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.flink.api.dag.Transformation;
+import org.apache.flink.table.catalog.ObjectIdentifier;
+import org.apache.flink.table.delegation.Executor;
+import org.apache.flink.table.operations.CreateTableASOperation;
+import org.apache.flink.table.operations.ModifyOperation;
+import org.apache.flink.table.operations.SinkModifyOperation;
+
+/**
+ * Names the operators of an SQL job by what they are, not by where they stand.
+ *
+ * <p>Flink's planner numbers them from a counter that goes on for as long as the JobManager lives (1_source, 2_calc;
+ * the same script submitted again: 3_source, 4_calc), and without the planner's uids their identity is a hash of the
+ * whole topology. Neither finds its state again after a change of the query. Here a source is called after its table,
+ * a sink after its table, and any other operator after the sink that it works for, its kind and, as far as it may hold
+ * state, what it computes: a COUNT never restores what was a SUM's, it is refused by Flink as missing instead.
+ */
+final class StableUids {
+    private static final Pattern PLANNER_UID = Pattern.compile("(\\d+)_(.*)");
+    private static final Pattern SCAN =
+            Pattern.compile("TableSourceScan\\(table=\\[\\[([^,\\]]+), ([^,\\]]+), ([^,\\]]+)[,\\]]");
+    private static final Set<String> STATELESS = Set.of("calc", "exchange", "watermark-assigner", "drop-update-before");
+
+    private final Map<Transformation<?>, String> sinkOf = new LinkedHashMap<>();
+    private final Map<String, String> tableOfNode = new HashMap<>();
+    private final Map<String, Set<String>> scansOfTable = new HashMap<>();
+    private final Map<String, String> firstSinkOfNode = new HashMap<>();
+    private final Set<String> taken = new HashSet<>();
+
+    private StableUids() {}
+
+    /** Returns the executor, with the operators named before it makes a job of them. */
+    @SuppressWarnings("unchecked")
+    static Executor wrap(Executor executor, List<ModifyOperation> inserts) {
+        return (Executor) Proxy.newProxyInstance(
+                StableUids.class.getClassLoader(), new Class<?>[] {Executor.class}, (proxy, method, args) -> {
+                    if (method.getName().equals("createPipeline")) {
+                        new StableUids().assign((List<Transformation<?>>) args[0], sinkNames(inserts));
+                    }
+                    try {
+                        return method.invoke(executor, args);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
+    }
+
+    private static List<String> sinkNames(List<ModifyOperation> inserts) {
+        List<String> names = new ArrayList<>();
+        for (ModifyOperation insert : inserts) {
+            ObjectIdentifier table = null;
+            if (insert instanceof SinkModifyOperation) {
+                table = ((SinkModifyOperation) insert).getContextResolvedTable().getIdentifier();
+            } else if (insert instanceof CreateTableASOperation) {
+                table = ((CreateTableASOperation) insert).getCreateTableOperation().getTableIdentifier();
+            }
+            names.add(table == null ? "sink"
+                    : shortName(table.getCatalogName(), table.getDatabaseName(), table.getObjectName()));
+        }
+        return names;
+    }
+
+    private void assign(List<Transformation<?>> roots, List<String> names) {
+        List<String> sinks = names.size() == roots.size() ? names : new ArrayList<>(new LinkedHashSet<>(names));
+        for (int i = 0; i < roots.size(); i++) {
+            // Newer planners merge INSERTs into one table; should they merge more, the place among the sinks has to do.
+            String sink = sinks.size() == roots.size() ? sinks.get(i) : "sink-" + (i + 1);
+            visit(roots.get(i), sink);
+            tableOfNode.putIfAbsent(node(roots.get(i)), sink + ":sink");
+        }
+        sinkOf.forEach((transformation, sink) -> transformation.setUid(unique(name(transformation, sink))));
+    }
+
+    private void visit(Transformation<?> transformation, String sink) {
+        if (sinkOf.putIfAbsent(transformation, sink) != null) {
+            return;
+        }
+        Matcher scan = SCAN.matcher(description(transformation));
+        if (scan.find()) {
+            String table = shortName(scan.group(1), scan.group(2), scan.group(3));
+            String node = node(transformation);
+            tableOfNode.put(node, table + ":source");
+            scansOfTable.computeIfAbsent(table + ":source", key -> new HashSet<>()).add(node);
+            firstSinkOfNode.put(node, sink);
+        }
+        transformation.getInputs().forEach(input -> visit(input, sink));
+    }
+
+    private String name(Transformation<?> transformation, String sink) {
+        Matcher planned = PLANNER_UID.matcher(String.valueOf(transformation.getUid()));
+        if (!planned.matches()) {
+            // Made by a connector, which may have chosen a uid itself.
+            return transformation.getUid() != null ? transformation.getUid()
+                    : sink + ":" + transformation.getName().replaceAll("\\[\\d+]", "");
+        }
+        String kind = planned.group(2);
+        String table = tableOfNode.get(planned.group(1));
+        if (table != null) {
+            boolean ambiguous = scansOfTable.getOrDefault(table, Set.of()).size() > 1;
+            return table + (kind.equals("source") || kind.equals("sink") ? "" : ":" + kind)
+                    + (ambiguous ? ":for:" + firstSinkOfNode.get(planned.group(1)) : "");
+        }
+        return sink + ":" + kind + (STATELESS.contains(kind) ? "" : ":" + digest(description(transformation)));
+    }
+
+    private String unique(String name) {
+        String result = name;
+        for (int i = 2; !taken.add(result); i++) {
+            result = name + ":" + i;
+        }
+        return result;
+    }
+
+    private static String node(Transformation<?> transformation) {
+        Matcher planned = PLANNER_UID.matcher(String.valueOf(transformation.getUid()));
+        return planned.matches() ? planned.group(1) : "of " + transformation.getId();
+    }
+
+    private static String description(Transformation<?> transformation) {
+        return transformation.getDescription() == null ? transformation.getName() : transformation.getDescription();
+    }
+
+    /** What an operator computes, without the planner's numbering and the names that results get. */
+    private static String digest(String description) {
+        String text = description.replaceAll("\\[\\d+]:?", "").replaceAll(" AS [^,\\])( ]+(?=[,\\]])", "");
+        return String.format("%08x", text.hashCode());
+    }
+
+    private static String shortName(String catalog, String database, String table) {
+        return (catalog + "." + database + "." + table).replaceFirst("^default_catalog\\.default_database\\.", "");
+    }
+}
