@@ -43,6 +43,19 @@ class Maven:
         self._lock.update(lambda lock: lock.with_jar(str(coordinate), digest))
         return path
 
+    def tool(self, path: str) -> Path:
+        """Return a file by its path within a repository, not pinned: who asks knows its digest.
+
+        Raises `ArtifactError`.
+        """
+        try:
+            return self._repositories.fetch(path)
+        except FileNotInRepositories as error:
+            raise ArtifactError(
+                f"{path.rpartition('/')[2]!r} is not in {self._asked()}",
+                hint="Add a repository that has what Maven Central has to `repositories` in scurry.yaml",
+            ) from error
+
     def jars(self, references: Iterable[str], *, flink: FlinkRuntime | None = None) -> tuple[Path, ...]:
         """Return the files of coordinates and of all that they need, without what Flink brings.
 
@@ -122,8 +135,11 @@ class Maven:
             self._reporter.note(f"'{loser.coordinate}' gives way to '{chosen[module].coordinate}'")
         return chosen.values()
 
+    def _asked(self) -> str:
+        return " or ".join(f"{repository.name!r} ({repository.url})" for repository in self._repositories.all)
+
     def _not_found(self, coordinate: Coordinate) -> ArtifactError:
-        asked = " or ".join(f"{repository.name!r} ({repository.url})" for repository in self._repositories.all)
+        asked = self._asked()
         try:
             versions = self._repositories.versions(coordinate)
         except ScurryError:

@@ -1,4 +1,4 @@
-"""Small Java programs of ours that must run inside Flink's JVM: compiled on demand, against the Flink that will run them.
+"""Small Java programs that must run inside Flink's JVM: compiled on demand, against the Flink that will run them.
 
 The compiler is Eclipse's: one jar that runs on a Java without a compiler, and everywhere the same. What it made is
 kept by its content, so each program is compiled once per Flink version and machine:
@@ -155,7 +155,7 @@ def _checked(compiler: Path) -> Path:
     found = _digest(compiler)
     if found != _ECJ_SHA256:
         raise RuntimeUnavailable(
-            f"{compiler.name!r} is not the Eclipse compiler that it should be: its SHA-256 is {found}, not {_ECJ_SHA256}",
+            f"{compiler.name!r} is not the Eclipse compiler {ECJ_VERSION}: its SHA-256 is {found}, not {_ECJ_SHA256}",
             hint="Check the network, and what the Maven repository serves",
         )
     return compiler

@@ -179,7 +179,7 @@ public final class SqlRunner {
         for (Throwable cause = failure; cause != null; root = cause, cause = cause.getCause()) {
             String message = cause.getMessage() == null ? cause.getClass().getName() : cause.getMessage();
             if (text.indexOf(message) < 0) {
-                text.append(text.length() == 0 ? "" : "\n").append(message);
+                text.append(text.length() == 0 ? "" : "\nscurry-sql-error cause\n").append(message);
             }
         }
         Matcher position = POSITION.matcher(text);

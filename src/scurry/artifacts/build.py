@@ -1,0 +1,126 @@
+"""From an application's `code` to a stored artifact: fetch the jar, package the SQL, package the Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from scurry.model.application import CodeKind
+from scurry.model.desired import ArtifactKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from scurry.artifacts.download import Downloads
+    from scurry.artifacts.lock import LockFile
+    from scurry.artifacts.maven import Maven
+    from scurry.artifacts.store import ArtifactStore
+    from scurry.flink.runtimes import Runtimes
+    from scurry.model.application import Application
+    from scurry.model.desired import Artifact
+    from scurry.model.ports import Secrets
+    from scurry.model.project import Repository
+    from scurry.model.reporting import Reporter
+    from scurry.model.script import Script
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workbench:
+    """What building needs: stores, runtimes, repositories."""
+
+    store: ArtifactStore
+    runtimes: Runtimes
+    lock: LockFile
+    repositories: Sequence[Repository]
+    """the project's; without any, Maven Central"""
+    secrets: Secrets
+    reporter: Reporter
+
+    @cached_property
+    def maven(self) -> Maven:
+        """Resolves coordinates by the project's repositories and lock file."""
+        from scurry.artifacts.maven import Maven
+        from scurry.artifacts.repository import Repositories
+        from scurry.artifacts.repository import Repository as Remote
+
+        remotes = [
+            Remote(name=urlsplit(one.url).netloc, url=one.url, username=one.username, password=one.password)
+            for one in self.repositories
+        ]
+        repositories = Repositories(remotes, cache=self.runtimes.cache, reporter=self.reporter, secrets=self.secrets)
+        return Maven(repositories, self.lock, reporter=self.reporter)
+
+    @cached_property
+    def downloads(self) -> Downloads:
+        """Jars from other addresses."""
+        from scurry.artifacts.download import Downloads
+
+        return Downloads(self.runtimes.cache, self.reporter)
+
+
+def build(
+    application: Application, workbench: Workbench, *, folder: Path, script: Script | None, flink_version: str
+) -> Artifact:
+    """Build an application's artifact and store it. `folder` is the spec's, which paths are relative to.
+
+    Raises `ArtifactError`, `SpecInvalid`, `RuntimeUnavailable`, `WorkspaceError`, `MissingExtra`.
+    """
+    match application.code.kind:
+        case CodeKind.JAR:
+            return _jar(application, workbench, folder)
+        case CodeKind.PYTHON:
+            return _python(application, workbench, folder)
+        case CodeKind.SQL:
+            if script is None:
+                raise ValueError("an SQL application without a script")
+            return _sql(application, workbench, folder, script, flink_version)
+
+
+def _jar(application: Application, workbench: Workbench, folder: Path) -> Artifact:
+    from scurry.artifacts.fetch import fetch_jar
+    from scurry.artifacts.jar import check_jar
+
+    code = application.code
+    path = fetch_jar(code.source, base=folder, maven=workbench.maven, downloads=workbench.downloads)
+    check_jar(path, code.main_class, called=code.source)
+    return workbench.store.put_file(path, ArtifactKind.JAR)
+
+
+def _python(application: Application, workbench: Workbench, folder: Path) -> Artifact:
+    from scurry.artifacts.python_package import package_python
+
+    code = application.code
+    return package_python(
+        code.source, base=folder, store=workbench.store, requirements=code.requirements, files=code.files
+    )
+
+
+def _sql(application: Application, workbench: Workbench, folder: Path, script: Script, flink_version: str) -> Artifact:
+    from scurry.artifacts.fetch import fetch_connectors
+    from scurry.artifacts.sql_package import package_sql
+    from scurry.flink.java_programs import ECJ_PATH, compile_program
+
+    runtimes = workbench.runtimes
+    flink = runtimes.flink(flink_version)
+    connectors = fetch_connectors(
+        application.connectors, base=folder, maven=workbench.maven, downloads=workbench.downloads, flink=flink
+    )
+    runner = compile_program(
+        "SqlRunner",
+        flink=flink,
+        java=runtimes.java(flink_version),
+        cache=runtimes.cache,
+        fetch_ecj=lambda: workbench.maven.tool(ECJ_PATH),
+        reporter=workbench.reporter,
+    )
+    return package_sql(
+        script,
+        connectors=connectors,
+        runner=runner,
+        store=workbench.store,
+        reporter=workbench.reporter,
+        name=f"{application.name}.jar",
+    )
