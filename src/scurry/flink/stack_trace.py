@@ -190,5 +190,9 @@ _KNOWN = (
         "Flink does not know where to put savepoints",
         "Set `savepoints` of the target, or Flink's option `execution.checkpointing.savepoint-dir`.",
     ),
+    _known(
+        r".*Traceback \(most recent call last\):\n(?:[ \t][^\n]*\n)*(?P<text>[^\n]+)",
+        "Python: {text}",
+    ),
 )
 """troubles that deserve plain words, most telling first"""

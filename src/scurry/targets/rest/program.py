@@ -63,18 +63,20 @@ def make_program(desired: Desired, *, secrets: Secrets, artifacts: ArtifactStore
         part for name, text in desired.secrets.items() for part in ("--secret", f"{name}={resolve(text)}")
     )
     artifact = desired.artifact
-    path = artifacts.path(artifact)
+    jar, entry = artifacts.path(artifact), desired.entry
+    name = jar_name(artifact.file_name, artifact.digest)
+    configuration = _configuration(desired, resolve, delivery)
     if artifact.kind is ArtifactKind.PYTHON:
-        jar = _python_jar(delivery, desired.flink_version)
+        delivered = delivery.python(desired, jar)
+        jar, entry = _python_jar(delivery, desired.flink_version), PYTHON_DRIVER
         name = jar.name
-        arguments = (*delivery.python_arguments(desired, path), *arguments)
-    else:
-        jar, name = path, jar_name(artifact.file_name, artifact.digest)
+        arguments = ("-py", str(delivered.script), *arguments)
+        configuration = delivered.config | configuration
     request = JarRequest(
-        entry_class=PYTHON_DRIVER if artifact.kind is ArtifactKind.PYTHON else desired.entry,
+        entry_class=entry,
         program_args_list=arguments,
         parallelism=desired.parallelism,
-        flink_configuration=_configuration(desired, resolve, delivery),
+        flink_configuration=configuration,
     )
     return Program(jar=jar, jar_name=name, request=request, conceal=resolve.found)
 
