@@ -365,6 +365,21 @@ def test_remove_frees_what_it_says(index: PackageIndex, own: Runtimes) -> None:
         own.remove("flink", "2.2.1")
 
 
+def test_what_java_recorded_of_a_flink_is_listed_and_goes_with_it(
+    index: PackageIndex, own: Runtimes, cache: Path
+) -> None:
+    index.add(flink_wheel("2.3.0"))
+    own.flink("2.3.0")
+    for name in ("2.3.0-java17-0123", "1.20.5-java17-0123"):
+        (cache / "class-data" / name).mkdir(parents=True)
+        (cache / "class-data" / name / "manager.jsa").write_bytes(b"x" * 1000)
+    listed = {(entry.kind, entry.version): entry.size_bytes for entry in own.installed()}
+    assert listed["archive", "2.3.0-java17-0123"] == 1000
+    assert own.remove("flink", "2.3.0") == listed["flink", "2.3.0"] + 1000
+    assert own.remove("archive", "1.20.5-java17-0123") == 1000
+    assert own.installed() == ()
+
+
 # --- the real thing --------------------------------------------------------------------------------------------------
 
 

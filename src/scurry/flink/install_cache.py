@@ -1,6 +1,7 @@
 """The cache of runtimes on this machine: one folder per runtime, filled once, by one process at a time.
 
     CACHE/flink/2.3.0/  CACHE/java/17/  CACHE/python/DIGEST/     complete when MARKER is in it
+    CACHE/class-data/2.3.0-java17-…/                             what Java recorded (`class_data.py`)
     CACHE/staging/flink-2.3.0/                                   work in progress, renamed into place when done
     CACHE/locks/flink-2.3.0.lock                                 held while installing or removing
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["flink", "java", "python", "archive"]
 KINDS: tuple[Kind, ...] = ("flink", "java", "python", "archive")
+
+_CLASS_DATA = "class-data"
 
 MARKER = ".scurry.json"
 """Written last: a folder without it was never finished."""
@@ -75,7 +78,7 @@ class InstallCache:
 
     def path(self, slot: Slot) -> Path:
         """Where the runtime is, or would be."""
-        return self.root / slot.kind / slot.key
+        return self.root / (_CLASS_DATA if slot.kind == "archive" else slot.kind) / slot.key
 
     def find(self, slot: Slot) -> Path | None:
         """The runtime's folder if it is completely there."""
@@ -135,6 +138,8 @@ class InstallCache:
 
     def slots(self, kind: Kind) -> tuple[Slot, ...]:
         """What is completely there of one kind, by name."""
+        if kind == "archive":
+            return tuple(_class_data_slot(path.name) for path in sorted(_folders(self.root / _CLASS_DATA)))
         return tuple(slot for path in sorted(_folders(self.root / kind)) if (slot := _read(kind, path)))
 
     def installed(self) -> tuple[Installed, ...]:
@@ -186,7 +191,7 @@ class InstallCache:
         path = self.path(slot)
         used = None
         with suppress(OSError):
-            used = datetime.fromtimestamp((path / MARKER).stat().st_mtime, UTC)
+            used = datetime.fromtimestamp((path if slot.kind == "archive" else path / MARKER).stat().st_mtime, UTC)
         return Installed(
             kind=slot.kind,
             version=slot.version,
@@ -300,6 +305,10 @@ def _read(kind: Kind, path: Path) -> Slot | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return Slot(kind=kind, key=path.name, version=version, source=source, title=title)
+
+
+def _class_data_slot(name: str) -> Slot:
+    return Slot(kind="archive", key=name, version=name, source="recorded", title=f"class data {name}")
 
 
 def _folders(path: Path) -> list[Path]:

@@ -118,12 +118,17 @@ def _forced(java_home: str, flink_version: str, fits: tuple[int, ...]) -> JavaRu
         raise RuntimeUnavailable(f"the Java in {str(home)!r} does not run on this machine", hint=hint)
     major = inspected[1]
     if major not in fits:
-        word = "old" if major < min(fits) else "new" if major > max(fits) else "odd"
-        raise RuntimeUnavailable(
-            f"Java {major} in {str(home)!r} is too {word} for Flink {flink_version!r}, which runs on {_either(fits)}",
-            hint=hint,
-        )
+        what = f"Java {major} in {str(home)!r}"
+        raise RuntimeUnavailable(f"{what} {_verdict(major, fits, flink_version)}", hint=hint)
     return JavaRuntime(home=home, major=major, source="JAVA_HOME")
+
+
+def _verdict(major: int, fits: tuple[int, ...], flink_version: str) -> str:
+    if major < min(fits):
+        return f"is too old for Flink {flink_version!r}, which runs on {_either(fits)}"
+    if major > max(fits):
+        return f"is too new for Flink {flink_version!r}, which runs on {_either(fits)}"
+    return f"is not one that Flink {flink_version!r} runs on: {_either(fits)}"
 
 
 def _from_environment(fits: tuple[int, ...], reporter: Reporter) -> JavaRuntime | None:

@@ -49,7 +49,7 @@ class PipFailed(Exception):
     def __init__(self, output: str, log: str = "") -> None:
         super().__init__(output[-2000:])
         self.output = output
-        self.log = log or output
+        self.log = f"{output}\n{log}"
 
     @property
     def is_missing(self) -> bool:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scurry.flink.install_cache import clear_errors
 from scurry.flink.package_install import PipFailed, unavailable, versions_of
 from scurry.model.errors import RuntimeUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 PACKAGE = "apache-flink-libraries"
 OLDEST = (1, 18)
@@ -37,7 +39,8 @@ class Releases:
     def ask(self) -> tuple[str, ...]:
         """Ask the package index now. Raises `RuntimeUnavailable` when it does not answer."""
         try:
-            versions = tuple(version for version in versions_of(PACKAGE) if supported(version))
+            with clear_errors(Path(tempfile.gettempdir()), "the list of Flink's releases"):
+                versions = tuple(version for version in versions_of(PACKAGE) if supported(version))
         except PipFailed as failure:
             raise unavailable(failure, title="Flink", package=PACKAGE, cache=self._cache) from failure
         with suppress(OSError):  # not being able to remember the answer does not make it wrong

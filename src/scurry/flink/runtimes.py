@@ -109,7 +109,7 @@ class Runtimes:
     def remove(self, kind: Kind, version: str) -> int:
         """Delete what is installed of this kind and version and return the bytes freed.
 
-        Raises `RuntimeUnavailable` when there is none.
+        With a Flink goes what Java recorded of its classes. Raises `RuntimeUnavailable` when there is none.
         """
         there = self._cache.slots(kind)
         found = [slot for slot in there if version in (slot.version, slot.key)]
@@ -119,6 +119,9 @@ class Runtimes:
                 f"{kind} {version!r} is not installed (there: {names})",
                 hint="To see what is there:\n  scurry runtime list",
             )
+        if kind == "flink":
+            versions = tuple(f"{slot.version}-java" for slot in found)
+            found += [slot for slot in self._cache.slots("archive") if slot.version.startswith(versions)]
         return sum(self._cache.remove(slot) for slot in found)
 
     def _provided(self) -> tuple[str, ...]:
