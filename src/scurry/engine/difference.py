@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 def differences(before: Desired, after: Desired) -> tuple[Difference, ...]:
     """Return every difference, in the order of the fields of `Desired`."""
+    if before == after:
+        return ()
     return tuple(
         Difference(field=path, before=old, after=new, impact=impact)
         for field, impact in impacts().items()

@@ -10,7 +10,8 @@ import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import IntEnum, StrEnum
-from typing import Annotated, TypeAlias
+from functools import cache
+from typing import Annotated, TypeAlias, get_type_hints
 
 import msgspec
 
@@ -120,13 +121,11 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()[:16]
 
 
-def impacts() -> dict[str, Impact]:
+@cache
+def impacts() -> Mapping[str, Impact]:
     """Return each field's impact, as declared on `Desired`."""
-    return {field.name: _impact(field.name) for field in msgspec.structs.fields(Desired)}
-
-
-def _impact(name: str) -> Impact:
-    from typing import get_type_hints
-
-    hint = get_type_hints(Desired, include_extras=True)[name]
-    return next(item for item in hint.__metadata__ if isinstance(item, Impact))
+    hints = get_type_hints(Desired, include_extras=True)
+    return {
+        name: next(note for note in hints[name].__metadata__ if isinstance(note, Impact))
+        for name in Desired.__struct_fields__
+    }
