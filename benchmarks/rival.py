@@ -12,10 +12,11 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from scurry.flink.installed import FlinkRuntime, JavaRuntime
 
 
