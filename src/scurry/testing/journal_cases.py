@@ -201,6 +201,11 @@ CASES = (
         _and(_upgraded, lambda story: story.upgrade(1, "job-3", snapshot=S2)),
         replace(_BACK, previous=2, triggers=2, snapshots=("s2", "s1")),
     ),
+    Case(
+        "the same wish was healthy twice: the way back is to what differs",
+        _and(_upgraded, lambda story: story.upgrade(2, "job-3", snapshot=S2)),
+        replace(_BACK, previous=1, triggers=2, snapshots=("s2", "s1")),
+    ),
     Case("a healthy revision turns out bad", _and(_upgraded, _judge(2, RevisionOutcome.BAD)), _ON_2),
     Case("suspend: stop landed, crash", _and(_suspending, _land(Action.STOP)), replace(_OFF_1, interrupted=True)),
     Case("suspend: done", _suspended, _OFF_1),
