@@ -25,8 +25,6 @@ def validate(session: Session, files: options.Files, environment: options.Enviro
 
     All that is wrong in all files is told at once.
     """
-    from rich.text import Text
-
     from scurry.model.errors import SpecInvalid
 
     problems: list[Problem] = []
@@ -38,7 +36,7 @@ def validate(session: Session, files: options.Files, environment: options.Enviro
     if problems:
         raise SpecInvalid(tuple(problems))
     lines = [line for entry in told for line in (f"✓ {entry['file']}", *(f"  {note}" for note in entry["notes"]))]
-    session.answer("validate", {"files": told}, lambda: Text("\n".join(lines)))
+    session.answer("validate", {"files": told}, lambda: "\n".join(lines))
     return DONE
 
 
@@ -63,15 +61,13 @@ def plan(
     check: Annotated[bool, typer.Option("--check", help="Exit with 3 when there is something to do.")] = False,
 ) -> int:
     """Show what `apply` would do, why, and from which state. Changes nothing."""
-    from rich.console import Group
-
     from scurry.cli import views_plan
 
     plans = [session.workspace.plan(file, environment=environment, target=target) for file in files]
     session.answer(
         "plan",
         {"plans": [views_plan.document(found) for found in plans]},
-        lambda: Group(*(views_plan.text(found) for found in plans)),
+        lambda: "\n\n".join(views_plan.text(found) for found in plans),
     )
     return CHANGES if check and not all(found.is_converged for found in plans) else DONE
 

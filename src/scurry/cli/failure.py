@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from scurry.cli.output import write, write_json
+from scurry.cli.text import paint
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,8 +38,6 @@ class Interrupted(Exception):
 def show(error: ScurryError, *, as_json: bool, verbose: bool) -> None:
     """Tell an error: the document on standard output, or for people on standard error."""
     if as_json:
-        from scurry.cli.output import write_json
-
         write_json("error", {"error": document(error)})
         return
     tell("\n".join(_lines(error, verbose=verbose)))
@@ -123,8 +124,6 @@ def show_usage(usage: Usage, *, as_json: bool) -> None:
         sys.stdout.write(error.format_message() + "\n")
         return
     if as_json:
-        from scurry.cli.output import write_json
-
         write_json("error", {"error": {"code": USAGE, "message": str(usage), "hint": hint, "file": None, "line": None}})
         return
     tell(f"{_red('error:')} {usage}" + (f"\n{hint}" if hint else ""))
@@ -143,21 +142,15 @@ def show_bug(error: Exception, *, as_json: bool) -> None:
     message = f"this is a bug in scurry: {type(error).__name__}: {error}"
     hint = "To see where it happened, run it again with SCURRY_TRACEBACK=1 set."
     if as_json:
-        from scurry.cli.output import write_json
-
         write_json("error", {"error": {"code": BUG, "message": message, "hint": hint, "file": None, "line": None}})
         return
     tell(f"{_red('error:')} {message}\n{hint}")
 
 
 def _red(text: str) -> str:
-    import os
-
-    colourful = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    return f"\033[1;31m{text}\033[0m" if colourful else text
+    return paint(text, "red")
 
 
 def tell(text: str) -> None:
     """Write a line to standard error."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    write(text, to_stderr=True)

@@ -76,15 +76,13 @@ def init(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if it is not there.")] = Path(),
 ) -> None:
     """Write a project that runs as it is: an SQL job, its spec, and the project file. Overwrites nothing."""
-    from rich.text import Text
-
     folder = directory.absolute()
     written, kept = _write(folder, _files(folder))
     commands = _next(directory)
     session.answer(
         "init",
         {"directory": str(folder), "written": written, "kept": kept, "next": commands},
-        lambda: Text("\n".join(_lines(written, kept, commands))),
+        lambda: "\n".join(_lines(written, kept, commands)),
     )
 
 

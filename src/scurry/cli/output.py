@@ -1,39 +1,31 @@
-"""Standard output and the question: one JSON document, or what rich renders. Progress is not written here."""
+"""Standard output and the question: one JSON document, or text for people. Progress is not written here."""
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from rich.console import Console, RenderableType
-
-WIDE = 200
-"""columns where there is no terminal: tables are not broken for `grep` and `less -S`"""
+    from typing import TextIO
 
 
-def console(*, to_stderr: bool = False) -> Console:
-    """Return a console that shows text as it is: no markup, no highlighting, no emoji."""
-    from rich.console import Console
-
+def write(text: str, *, to_stderr: bool = False) -> None:
+    """Write what people read, with its colours only where they can be shown."""
     stream = sys.stderr if to_stderr else sys.stdout
-    is_terminal = stream.isatty()
-    return Console(
-        file=stream,
-        width=None if is_terminal else WIDE,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        soft_wrap=not is_terminal,
-    )
+    stream.write(shown(text, stream) + "\n")
+    stream.flush()
 
 
-def write(rendered: RenderableType, *, to_stderr: bool = False) -> None:
-    """Write what people read."""
-    console(to_stderr=to_stderr).print(rendered)
+def shown(text: str, stream: TextIO) -> str:
+    """Return a text as a stream can show it: with colours or without, in the stream's own character set."""
+    from scurry.cli.text import plain
+
+    colourful = stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    encoding = stream.encoding or "utf-8"
+    return (text if colourful else plain(text)).encode(encoding, "replace").decode(encoding)
 
 
 def write_json(schema: str, document: dict[str, Any]) -> None:
@@ -44,16 +36,11 @@ def write_json(schema: str, document: dict[str, Any]) -> None:
     sys.stdout.write(text.decode() + "\n")
 
 
-def can_ask() -> bool:
-    """Whether somebody can be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
 def ask(question: str, *, refusal: str) -> bool:
-    """Ask on the terminal; anything but yes is no. Raises `Refused` when there is no terminal."""
+    """Ask on the terminal; anything but yes is no. Raises `Refused` when there is nobody to ask."""
     from scurry.model.errors import Refused
 
-    if not can_ask():
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Refused(refusal, hint="To do it without being asked, add --yes. Nothing was changed.")
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
@@ -61,8 +48,8 @@ def ask(question: str, *, refusal: str) -> bool:
 
 
 @contextmanager
-def screen(*, quiet: bool) -> Iterator[Callable[[RenderableType], None]]:
-    """Yield a function that shows something in place of what it showed before; off a terminal, only what is new."""
+def screen(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Yield a function that shows a text in place of the one before; off a terminal, only a text that is new."""
     if quiet:
         yield lambda _: None
         return
@@ -70,19 +57,19 @@ def screen(*, quiet: bool) -> Iterator[Callable[[RenderableType], None]]:
         yield _only_news()
         return
     from rich.live import Live
+    from rich.text import Text
 
-    with Live(console=console(), auto_refresh=False) as live:
-        yield lambda rendered: live.update(rendered, refresh=True)
+    with Live(auto_refresh=False) as live:
+        yield lambda text: live.update(Text.from_ansi(shown(text, sys.stdout)), refresh=True)
 
 
-def _only_news() -> Callable[[RenderableType], None]:
-    shown = ""
+def _only_news() -> Callable[[str], None]:
+    before = ""
 
-    def show(rendered: RenderableType) -> None:
-        nonlocal shown
-        if str(rendered) != shown:
-            shown = str(rendered)
-            write(rendered)
-            sys.stdout.flush()
+    def show(text: str) -> None:
+        nonlocal before
+        if text != before:
+            before = text
+            write(text)
 
     return show

@@ -34,8 +34,6 @@ def history(
 @command()
 def diff(session: Session, application: options.Name, before: Number, after: Number) -> None:
     """Show what differs between two revisions."""
-    from rich.text import Text
-
     from scurry.cli import views_plan
 
     found = session.workspace.differences(application, before, after)
@@ -48,8 +46,7 @@ def diff(session: Session, application: options.Name, before: Number, after: Num
             "differences": views_plan.difference_documents(found),
         },
         lambda: (
-            Text("\n").join(views_plan.difference_lines(found, indent=0))
-            if found
-            else Text(f"Revisions {before} and {after} of {application} do not differ.")
+            "\n".join(views_plan.difference_lines(found))
+            or f"Revisions {before} and {after} of {application} do not differ."
         ),
     )

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from scurry.cli.output import write
 from scurry.model.values import format_duration
 
 if TYPE_CHECKING:
@@ -86,9 +87,8 @@ class PlainReporter:
 
 
 def _write(text: str) -> None:
-    encoding = sys.stderr.encoding or "utf-8"
-    sys.stderr.write(text.encode(encoding, "replace").decode(encoding) + "\n")
-    sys.stderr.flush()
+
+    write(text, to_stderr=True)
 
 
 class LiveActivity:
@@ -110,9 +110,9 @@ class LiveReporter:
     """Live lines at the bottom of the terminal. They are taken away while nothing runs, so that one can ask there."""
 
     def __init__(self) -> None:
-        from scurry.cli.output import console
+        from rich.console import Console
 
-        self._console = console(to_stderr=True)
+        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._progress: Progress | None = None
         self._open = 0
         self._lock = threading.RLock()

@@ -40,8 +40,6 @@ def install(
     versions: Annotated[list[str], typer.Argument(metavar="VERSION", help="Flink versions: 2.3 or 1.20.5.")],
 ) -> None:
     """Install Flink versions, and a Java that fits where the machine has none."""
-    from rich.text import Text
-
     runtimes = session.workspace.runtimes
     installed: list[dict[str, object]] = []
     lines: list[str] = []
@@ -57,7 +55,7 @@ def install(
             }
         )
         lines.append(f"✓ Flink {flink.version} in {flink.home}, with Java {java.major} ({java.source})")
-    session.answer("runtime-install", {"installed": installed}, lambda: Text("\n".join(lines)))
+    session.answer("runtime-install", {"installed": installed}, lambda: "\n".join(lines))
 
 
 @app.command()
@@ -68,13 +66,11 @@ def remove(
     kind: Annotated[Kind, typer.Option("--kind", help="What to remove.")] = Kind.FLINK,
 ) -> None:
     """Delete an installed runtime from the cache. It is installed again when something needs it."""
-    from rich.text import Text
-
     from scurry.cli import views
 
     freed = session.workspace.runtimes.remove(kind.value, version)
     session.answer(
         "runtime-remove",
         {"kind": kind.value, "version": version, "freed_bytes": freed},
-        lambda: Text(f"✓ removed {kind.value} {version}; {views.size(freed)} freed"),
+        lambda: f"✓ removed {kind.value} {version}; {views.size(freed)} freed",
     )

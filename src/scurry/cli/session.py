@@ -18,8 +18,6 @@ from scurry.cli import options
 from scurry.cli.failure import Interrupted
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from scurry.model.plan import Plan
     from scurry.model.reporting import Reporter
     from scurry.workspace import Workspace
@@ -80,8 +78,8 @@ class Session:
             )
         return Workspace.open(self.directory, reporter=self.reporter)
 
-    def answer(self, schema: str, document: Document, people: Callable[[], "RenderableType"]) -> None:
-        """Write the result to standard output: the document with `--json`, else what `people` renders."""
+    def answer(self, schema: str, document: Document, people: Callable[[], str]) -> None:
+        """Write the result to standard output: the document with `--json`, else what `people` returns."""
         from scurry.cli import output
 
         if self.as_json:
@@ -89,11 +87,11 @@ class Session:
             return
         output.write(people())
 
-    def say(self, rendered: "RenderableType") -> None:
+    def say(self, text: str) -> None:
         """Write something before the result: to standard output for people, to standard error beside a document."""
         from scurry.cli import output
 
-        output.write(rendered, to_stderr=self.as_json)
+        output.write(text, to_stderr=self.as_json)
 
     def confirm_twice(self, plan: "Plan") -> bool:
         """Show a plan that drops state, ask, and ask again with what is dropped."""

@@ -1,22 +1,18 @@
-"""What became of changes, for people and as JSON."""
+"""What became of changes, for people and as JSON; and the small words that all views share."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from scurry.cli.text import bold, paint
 from scurry.model.result import Applied, ApplyOutcome
 from scurry.model.values import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.console import RenderableType
-    from rich.text import Text
-
     from scurry.model.snapshot import Snapshot
 
-OUTCOMES = {
+_OUTCOMES = {
     ApplyOutcome.CONVERGED: ("✓", "green", "done"),
     ApplyOutcome.UNCHANGED: ("✓", "green", "nothing to do"),
     ApplyOutcome.SUSPENDED: ("✓", "green", "stopped"),
@@ -32,7 +28,7 @@ def applied_document(applied: Applied, ui_url: str | None = None) -> dict[str, A
         "name": applied.application,
         "outcome": applied.outcome,
         "revision": applied.revision,
-        "gap_seconds": round(applied.gap_s, 3) if applied.gap_s is not None else None,
+        "gap_seconds": seconds(applied.gap_s),
         "job_id": applied.job_id,
         "snapshot": applied.snapshot,
         "ui_url": ui_url,
@@ -40,24 +36,23 @@ def applied_document(applied: Applied, ui_url: str | None = None) -> dict[str, A
     }
 
 
-def applied_text(applied: Applied, ui_url: str | None = None) -> RenderableType:
+def applied_text(applied: Applied, ui_url: str | None = None) -> str:
     """Return a result as people read it: what, how long it did not process, from which state, where to look."""
-    from rich.text import Text
-
-    sign, colour, word = OUTCOMES[applied.outcome]
-    if applied.error and applied.outcome is ApplyOutcome.SUSPENDED:
+    sign, colour, word = _OUTCOMES[applied.outcome]
+    error = applied.error
+    if error and applied.outcome is ApplyOutcome.SUSPENDED:
         sign, colour = "✗", "red"
     revision = f", revision {applied.revision}" if applied.revision is not None else ""
-    lines = [Text.assemble((sign, colour), " ", (applied.application, "bold"), f": {word}{revision}{_gap(applied)}")]
-    if applied.error:
-        lines.append(Text.assemble("  ", (applied.error.message, colour)))
+    lines = [f"{paint(sign, colour)} {bold(applied.application)}: {word}{revision}{_gap(applied)}"]
+    if error:
+        lines.append(f"  {paint(error.message, colour)}")
     if applied.snapshot:
-        lines.append(Text(f"  {applied.snapshot.kind.value} {applied.snapshot.location}"))
+        lines.append(f"  {applied.snapshot.kind.value} {applied.snapshot.location}")
     if ui_url:
-        lines.append(Text(f"  {ui_url}"))
-    if applied.error and applied.error.hint:
-        lines += [Text(f"  {line}") for line in applied.error.hint.split("\n")]
-    return Text("\n").join(lines)
+        lines.append(f"  {ui_url}")
+    if error and error.hint:
+        lines += [f"  {line}" for line in error.hint.split("\n")]
+    return "\n".join(lines)
 
 
 def _gap(applied: Applied) -> str:
@@ -66,9 +61,14 @@ def _gap(applied: Applied) -> str:
     return f"; not processing for {format_duration(timedelta(seconds=applied.gap_s))}"
 
 
-def ago(moment: datetime, now: datetime | None = None) -> str:
+def seconds(number: float | None) -> float | None:
+    """Return seconds to the millisecond: what is behind that is noise."""
+    return round(number, 3) if number is not None else None
+
+
+def ago(moment: datetime) -> str:
     """Say how long ago something was, to one unit."""
-    passed = (now or datetime.now(UTC)) - moment
+    passed = datetime.now(UTC) - moment
     if passed < timedelta(seconds=10):
         return "just now"
     number, unit, *_ = format_duration(passed).split()
@@ -79,12 +79,11 @@ def size(number: int | None) -> str:
     """Write a size in bytes as people do: `1.2 MB`, decimal as disks and networks count."""
     if number is None:
         return ""
-    amount = float(number)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+    amount, units = float(number), ["B", "kB", "MB", "GB", "TB"]
+    while amount >= 1000 and len(units) > 1:
         amount /= 1000
-    return f"{amount:.1f} TB"
+        del units[0]
+    return f"{amount:.0f} {units[0]}" if units[0] == "B" or amount >= 100 else f"{amount:.1f} {units[0]}"
 
 
 def snapshot_name(snapshot: Snapshot) -> str:
@@ -92,22 +91,6 @@ def snapshot_name(snapshot: Snapshot) -> str:
     return snapshot.location.rstrip("/").rpartition("/")[2]
 
 
-def grid(*columns: str, rows: Sequence[tuple[Text | str, ...]]) -> RenderableType:
-    """Return a table without lines, as `kubectl` has them."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    return table
-
-
-def facts(known: dict[str, str]) -> RenderableType:
-    """Return a line for each fact, the names aligned."""
-    from rich.text import Text
-
-    width = max(map(len, known))
-    return Text("\n").join(Text.assemble((f"{name:<{width}}", "bold"), f"  {value}") for name, value in known.items())
+def first_line(text: str) -> str:
+    """Return the first line of a text."""
+    return text.strip().split("\n")[0]

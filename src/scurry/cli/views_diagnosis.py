@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from scurry.cli.text import bold
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from rich.console import RenderableType
 
     from scurry.model.report import Diagnosis
 
@@ -26,14 +26,12 @@ def document(diagnosis: Diagnosis) -> dict[str, Any]:
     }
 
 
-def text(diagnosis: Diagnosis, *, verbose: bool) -> RenderableType:
+def text(diagnosis: Diagnosis, *, verbose: bool) -> str:
     """Return a diagnosis as people read it."""
-    from rich.text import Text
-
-    head = Text.assemble((diagnosis.name, "bold"), f" on {diagnosis.target}, {diagnosis.phase.value}")
+    head = f"{bold(diagnosis.name)} on {diagnosis.target}, {diagnosis.phase.value}"
     if not diagnosis.findings:
-        return Text("\n").join([head, Text("Nothing is wrong." if diagnosis.is_well else "It is not healthy.")])
-    return Text("\n").join([head, *(Text(line) for line in _findings(diagnosis, verbose=verbose))])
+        return f"{head}\n" + ("Nothing is wrong." if diagnosis.is_well else "It is not healthy.")
+    return "\n".join([head, *_findings(diagnosis, verbose=verbose)])
 
 
 def _findings(diagnosis: Diagnosis, *, verbose: bool) -> Iterator[str]:

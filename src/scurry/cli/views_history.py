@@ -6,16 +6,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from scurry.cli import views
+from scurry.cli.text import grid, paint
 from scurry.cli.views_plan import operation_name
-from scurry.cli.views_status import first_line
 from scurry.model.journal import OperationOutcome, RevisionOutcome
 from scurry.model.values import format_duration
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from rich.console import RenderableType
-    from rich.text import Text
 
     from scurry.model.journal import OperationRecord, Revision
 
@@ -62,7 +59,7 @@ def _operation(record: OperationRecord) -> dict[str, Any]:
         "finished_at": record.finished_at,
         "outcome": record.outcome,
         "error": record.error,
-        "gap_seconds": round(record.gap_s, 3) if record.gap_s is not None else None,
+        "gap_seconds": views.seconds(record.gap_s),
         "steps": [
             {
                 "action": entry.step.action,
@@ -76,30 +73,28 @@ def _operation(record: OperationRecord) -> dict[str, Any]:
     }
 
 
-def tables(revisions: tuple[Revision, ...], operations: tuple[OperationRecord, ...]) -> RenderableType:
+def tables(revisions: tuple[Revision, ...], operations: tuple[OperationRecord, ...]) -> str:
     """Return both tables."""
-    from rich.console import Group
-
-    return Group(_revisions(revisions), "", _operations(operations))
+    return f"{_revisions(revisions)}\n\n{_operations(operations)}"
 
 
-def _revisions(revisions: tuple[Revision, ...]) -> RenderableType:
-    rows: list[tuple[Text | str, ...]] = [
+def _revisions(revisions: tuple[Revision, ...]) -> str:
+    rows = [
         (
             str(revision.number),
             _outcome(revision.outcome.value),
             _moment(revision.applied_at),
             revision.applied_by,
             views.snapshot_name(revision.snapshot) if revision.snapshot else "",
-            first_line(revision.error or ""),
+            views.first_line(revision.error or ""),
         )
         for revision in revisions
     ]
-    return views.grid("REVISION", "OUTCOME", "APPLIED", "BY", "SNAPSHOT", "", rows=rows)
+    return grid(("REVISION", "OUTCOME", "APPLIED", "BY", "SNAPSHOT", ""), rows)
 
 
-def _operations(operations: tuple[OperationRecord, ...]) -> RenderableType:
-    rows: list[tuple[Text | str, ...]] = [
+def _operations(operations: tuple[OperationRecord, ...]) -> str:
+    rows = [
         (
             _moment(record.started_at),
             operation_name(record.operation),
@@ -107,17 +102,15 @@ def _operations(operations: tuple[OperationRecord, ...]) -> RenderableType:
             format_duration(record.finished_at - record.started_at) if record.finished_at else "",
             format_duration(timedelta(seconds=record.gap_s)) if record.gap_s is not None else "",
             record.started_by,
-            first_line(f"{record.reason}: {record.error}" if record.error else record.reason),
+            views.first_line(f"{record.reason}: {record.error}" if record.error else record.reason),
         )
         for record in operations
     ]
-    return views.grid("STARTED", "OPERATION", "OUTCOME", "TOOK", "GAP", "BY", "WHY", rows=rows)
+    return grid(("STARTED", "OPERATION", "OUTCOME", "TOOK", "GAP", "BY", "WHY"), rows)
 
 
-def _outcome(word: str) -> Text:
-    from rich.text import Text
-
-    return Text(word, style=_COLOURS.get(word, "yellow"))
+def _outcome(word: str) -> str:
+    return paint(word, _COLOURS.get(word, "yellow"))
 
 
 def _moment(moment: datetime) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
+from scurry.cli.text import bold, paint
 from scurry.model.operation import (
     Adjust,
     Delete,
@@ -21,9 +22,6 @@ from scurry.model.values import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from rich.console import RenderableType
-    from rich.text import Text
 
     from scurry.model.plan import Change, Difference, Plan
 
@@ -96,48 +94,32 @@ def _sign(operation: Operation) -> tuple[str, str]:
             assert_never(operation)
 
 
-def text(plan: Plan) -> RenderableType:
+def text(plan: Plan) -> str:
     """Return a plan as people read it."""
-    from rich.text import Text
-
     if plan.is_converged:
-        return Text.assemble((plan.application, "bold"), f" on {plan.target}: nothing to do ({plan.phase.value})")
-    lines = [Text.assemble((plan.application, "bold"), f" on {plan.target}, {plan.phase.value}")]
-    for change in plan.changes:
-        lines += _change_lines(change)
-    return Text("\n").join(lines)
+        return f"{bold(plan.application)} on {plan.target}: nothing to do ({plan.phase.value})"
+    head = f"{bold(plan.application)} on {plan.target}, {plan.phase.value}"
+    return "\n".join([head, *(line for change in plan.changes for line in _change_lines(change))])
 
 
-def _change_lines(change: Change) -> Iterator[Text]:
-    from rich.text import Text
-
+def _change_lines(change: Change) -> Iterator[str]:
     sign, colour = _sign(change.operation)
-    yield Text.assemble((f"  {sign} ", colour), (operation_name(change.operation), "bold"), f"  {change.reason}")
-    yield from difference_lines(change.differences, indent=6)
-    for sentence in change.consequences:
-        yield Text(f"      {sentence}")
-    for warning in change.warnings:
-        yield Text.assemble(("      warning: ", "yellow"), warning)
+    yield f"  {paint(sign, colour)} {bold(operation_name(change.operation))}  {change.reason}"
+    yield from (f"      {line}" for line in difference_lines(change.differences))
+    yield from (f"      {sentence}" for sentence in change.consequences)
+    yield from (f"      {paint('warning:', 'yellow')} {warning}" for warning in change.warnings)
     if change.gap:
-        yield Text(f"      Upgrades of it took {format_duration(change.gap)} without processing before.", style="dim")
+        yield paint(f"      Upgrades of it took {format_duration(change.gap)} without processing before.", "dim")
 
 
-def difference_lines(differences: tuple[Difference, ...], *, indent: int) -> Iterator[Text]:
+def difference_lines(differences: tuple[Difference, ...]) -> Iterator[str]:
     """Yield a line for each difference: field, old → new."""
-    from rich.text import Text
-
-    width = max((len(item.field) for item in differences), default=0)
+    longest = max((len(item.field) for item in differences), default=0)
     for item in differences:
-        yield Text.assemble(
-            " " * indent,
-            f"{item.field:<{width}}  ",
-            (_value(item.before), "red"),
-            " → ",
-            (_value(item.after), "green"),
-        )
+        yield f"{item.field:<{longest}}  {paint(_value(item.before), 'red')} → {paint(_value(item.after), 'green')}"
 
 
 def _value(value: str | None) -> str:
     if value is None:
         return "(unset)"
-    return value if value else '""'
+    return value or '""'

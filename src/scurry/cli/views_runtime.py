@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scurry.cli import views
+from scurry.cli.text import grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from rich.console import RenderableType
 
     from scurry.flink.install_cache import Installed
 
@@ -27,10 +26,8 @@ def document(entry: Installed) -> dict[str, Any]:
     }
 
 
-def table(cache: Path, found: Sequence[Installed]) -> RenderableType:
+def table(cache: Path, found: Sequence[Installed]) -> str:
     """Return the table, and how much it is together."""
-    from rich.console import Group
-
     if not found:
         return f"Nothing is installed in {cache}. To install a Flink, run:\n  scurry runtime install 2.3"
     rows = [
@@ -44,4 +41,4 @@ def table(cache: Path, found: Sequence[Installed]) -> RenderableType:
         for entry in found
     ]
     total = views.size(sum(entry.size_bytes for entry in found))
-    return Group(views.grid("KIND", "VERSION", "SIZE", "USED", "SOURCE", rows=rows), f"{total} in {cache}")
+    return grid(("KIND", "VERSION", "SIZE", "USED", "SOURCE"), rows) + f"\n{total} in {cache}"

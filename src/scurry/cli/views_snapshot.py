@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scurry.cli import views
+from scurry.cli.text import facts, grid
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from scurry.model.snapshot import Snapshot
 
 
-def table(application: str, snapshots: tuple[Snapshot, ...]) -> RenderableType:
+def table(application: str, snapshots: tuple[Snapshot, ...]) -> str:
     """Return the list of snapshots."""
     if not snapshots:
         return f"{application} has no snapshot. To take one, run:\n  scurry snapshot create {application}"
@@ -27,10 +26,10 @@ def table(application: str, snapshots: tuple[Snapshot, ...]) -> RenderableType:
         )
         for found in snapshots
     ]
-    return views.grid("NAME", "KIND", "TAKEN", "REVISION", "SIZE", "LOCATION", rows=rows)
+    return grid(("NAME", "KIND", "TAKEN", "REVISION", "SIZE", "LOCATION"), rows)
 
 
-def detail(snapshot: Snapshot) -> RenderableType:
+def detail(snapshot: Snapshot) -> str:
     """Return one snapshot, a line for each thing that is known of it."""
     known = {
         "location": snapshot.location,
@@ -43,4 +42,4 @@ def detail(snapshot: Snapshot) -> RenderableType:
         "size": views.size(snapshot.size_bytes),
         "drained": "yes: its windows have fired, do not go on from it" if snapshot.drained else None,
     }
-    return views.facts({name: str(value) for name, value in known.items() if value not in (None, "")})
+    return facts({name: str(value) for name, value in known.items() if value not in (None, "")})

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scurry.cli import views
+from scurry.cli.text import facts, grid, paint
 from scurry.model.observed import Phase
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from scurry.model.report import StatusReport
 
 COLOURS = {
@@ -45,27 +44,24 @@ def document(report: StatusReport) -> dict[str, Any]:
     }
 
 
-def table(reports: tuple[StatusReport, ...]) -> RenderableType:
+def table(reports: tuple[StatusReport, ...]) -> str:
     """Return a line for each application, and below what a person should know besides."""
-    from rich.console import Group
-    from rich.text import Text
-
     if not reports:
         return "No application is known here. To run one, write a spec and run:\n  scurry apply application.yaml"
-    rows: list[tuple[Text | str, ...]] = [
+    rows = [
         (
             report.name,
             report.target,
-            Text(report.phase.value, style=COLOURS[report.phase]),
+            paint(report.phase.value, COLOURS[report.phase]),
             str(report.revision) if report.revision is not None else "",
-            Text(report.health.verdict, style=VERDICTS.get(report.health.verdict, "")),
+            paint(report.health.verdict, VERDICTS.get(report.health.verdict, "")),
             views.ago(report.latest_snapshot.taken_at) if report.latest_snapshot else "none",
-            first_line(report.health.reason),
+            views.first_line(report.health.reason),
         )
         for report in reports
     ]
-    shown = views.grid("APPLICATION", "TARGET", "PHASE", "REVISION", "HEALTH", "SNAPSHOT", "", rows=rows)
-    return Group(shown, *(Text(line) for report in reports for line in _remarks(report)))
+    shown = grid(("APPLICATION", "TARGET", "PHASE", "REVISION", "HEALTH", "SNAPSHOT", ""), rows)
+    return "\n".join([shown, *(line for report in reports for line in _remarks(report))])
 
 
 def _remarks(report: StatusReport) -> list[str]:
@@ -75,13 +71,13 @@ def _remarks(report: StatusReport) -> list[str]:
     return lines
 
 
-def detail(report: StatusReport) -> RenderableType:
+def detail(report: StatusReport) -> str:
     """Return all that is known of one application, a line for each thing."""
     job = report.job
     known = {
         "application": f"{report.name} on {report.target}",
         "phase": report.phase.value + (f", revision {report.revision}" if report.revision is not None else ""),
-        "health": f"{report.health.verdict}: {first_line(report.health.reason)}",
+        "health": f"{report.health.verdict}: {views.first_line(report.health.reason)}",
         "job": f"{job.id} {job.state.value}, {job.vertices_running} of {job.vertices} vertices" if job else "",
         "parallelism": str(job.parallelism) if job and job.parallelism else "",
         "restarts": str(job.restarts) if job else "",
@@ -96,7 +92,7 @@ def detail(report: StatusReport) -> RenderableType:
         "notes": "; ".join(report.notes),
         "UI": report.ui_url or "",
     }
-    return views.facts({name: value for name, value in known.items() if value})
+    return facts({name: value for name, value in known.items() if value})
 
 
 def _checkpoints(report: StatusReport) -> str:
@@ -104,9 +100,3 @@ def _checkpoints(report: StatusReport) -> str:
         return ""
     counts = report.job.checkpoints
     return f"{counts.completed} completed, {counts.failed} failed, {counts.in_progress} in progress"
-
-
-def first_line(text: str) -> str:
-    """Return the first line of a text, short enough for a table."""
-    line = text.strip().split("\n")[0]
-    return line if len(line) <= 100 else line[:99] + "…"
