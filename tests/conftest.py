@@ -9,6 +9,7 @@ import pytest
 
 from scurry.flink.runtimes import Runtimes, default_cache
 from scurry.model.reporting import SilentReporter
+from tests.versions import FLINK_VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,5 +41,5 @@ def flink_runtime(runtimes: Runtimes) -> Callable[[str], FlinkRuntime]:
 
 @pytest.fixture(scope="session")
 def java_runtime(runtimes: Runtimes) -> JavaRuntime:
-    """A Java that fits all of the Flinks that the tests run on."""
-    return runtimes.java("2.3.0")
+    """A Java that fits all of the Flinks that the tests run on: what runs the oldest runs the newer ones."""
+    return runtimes.java(min(FLINK_VERSIONS))

@@ -78,10 +78,7 @@ def run_pip(
     arguments: Sequence[str], *, scratch: Path | None = None, on_line: Callable[[str], None] | None = None
 ) -> str:
     """Run pip and return what it printed. `scratch` is for its temporary files. Raises `PipFailed`."""
-    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_NO_COLOR": "1"}
-    environment["PIP_REQUIRE_VIRTUALENV"] = "0"  # we always say where things go, never into the running Python
-    environment["PYTHONUNBUFFERED"] = "1"
-    environment.setdefault("PIP_RETRIES", "2")
+    environment = _environment()
     with tempfile.TemporaryDirectory(dir=_made(scratch), prefix="pip-") as temporary:
         environment["TMPDIR"] = temporary
         # Why an index could not be reached is in the log only; the console says that there is no such package.
@@ -156,6 +153,21 @@ class _DownloadWatch:
             self._activity = self._start(total)
         self._activity.advance(done - self._done)
         self._done = done
+
+
+def _environment() -> dict[str, str]:
+    """The user's own, so that mirrors and credentials are found, but for what would lead packages to other places."""
+    elsewhere = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_LOG")
+    kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
+    kept.setdefault("PIP_RETRIES", "2")
+    return kept | {
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_COLOR": "1",
+        "PIP_NO_INPUT": "1",
+        "PIP_REQUIRE_VIRTUALENV": "0",
+        "PIP_USER": "0",
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def _made(folder: Path | None) -> Path | None:
