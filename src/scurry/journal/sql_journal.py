@@ -6,7 +6,7 @@ What `history` summarises is kept up to date here, in the transaction of the wri
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from scurry.journal import bookkeeping, leases, rows, summary
 from scurry.journal.rows import encode, stamp
@@ -40,7 +40,7 @@ class SqlJournal:
         """Give back what is held open. Leases stay as they are."""
         self._database.close()
 
-    def __enter__(self) -> SqlJournal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

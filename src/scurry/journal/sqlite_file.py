@@ -37,24 +37,29 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     if not path.exists():
         _refuse_orphaned_log(path)
         return _in_memory(None)
-    connection = _connect(path, "ro")
+    connection = connect_as_it_is(path)
     try:
-        try:
-            found = version(connection, path)
-        except sqlite3.OperationalError as error:
-            # Where we may not write, SQLite cannot make the shared index of the log. Without a log none is needed.
-            if error.sqlite_errorcode != sqlite3.SQLITE_CANTOPEN or _log(path).exists():
-                raise
-            connection.close()
-            connection = _connect(path, "ro&immutable=1")
-            found = version(connection, path)
-        if found == len(MIGRATIONS):
+        if version(connection, path) == len(MIGRATIONS):
             return connection
         old, connection = connection, _in_memory(connection)
         old.close()
     except BaseException:
         connection.close()
         raise
+    return connection
+
+
+def connect_as_it_is(path: Path) -> sqlite3.Connection:
+    """Connect to a file without changing anything, whatever it is."""
+    connection = _connect(path, "ro")
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        connection.close()
+        # Where we may not write, SQLite cannot make the shared index of the log. Without a log none is needed.
+        if _primary_code(error) not in _NO_RIGHT or _log(path).exists():
+            raise
+        return _connect(path, "ro&immutable=1")
     return connection
 
 
@@ -204,7 +209,7 @@ def _log(path: Path) -> Path:
 
 
 def _told(error: sqlite3.Error, path: Path) -> ScurryError:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary code; extended ones are above
+    code = _primary_code(error)
     name = f"the journal {str(path)!r}"
     if code == sqlite3.SQLITE_FULL:
         return WorkspaceError(
@@ -226,6 +231,12 @@ def _told(error: sqlite3.Error, path: Path) -> ScurryError:
             hint="See that the disk is whole and has room.",
         )
     return JournalError(f"{name} cannot be used: {error}", hint="To look for damage, run:\n  scurry journal check")
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    """Return the kind of an error; the bits above it say more exactly what happened (`SQLITE_READONLY_DIRECTORY`)."""
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF
 
 
 def _damaged(path: Path, why: str) -> JournalDamaged:
