@@ -28,9 +28,9 @@ _CLUSTER = (
     "akka.", "blob.", "classloader.", "cleanup-strategy", "client.", "cluster.", "daemon.", "env.", "events.",
     "execution.checkpointing.local-backup.dirs", "external-resource", "fine-grained.", "fs.", "heartbeat.",
     "high-availability", "historyserver.", "io.tmp.dirs", "jobmanager.", "jobstore.", "kubernetes.", "local.",
-    "metrics.", "minicluster.", "pekko.", "plugin.", "process.", "queryable-state.", "resourcemanager.", "rest.", "rpc.", "s3.",
-    "security.", "slot.", "slotmanager.", "sql-client.", "sql-gateway.", "taskmanager.", "traces.", "web.", "yarn.",
-    "zookeeper.",
+    "metrics.", "minicluster.", "pekko.", "plugin.", "process.", "queryable-state.", "resourcemanager.", "rest.",
+    "rpc.", "s3.", "security.", "slot.", "slotmanager.", "sql-client.", "sql-gateway.", "taskmanager.", "traces.",
+    "web.", "yarn.", "zookeeper.",
 )  # fmt: skip
 """options (by prefix) that Flink reads when a cluster's processes start, never from a job"""
 _OWN: dict[str, tuple[str, str]] = {
@@ -104,10 +104,11 @@ def prepare_config(config: Mapping[str, Text], *, flink_version: str, session: b
         if name in prepared:
             _check_same(key, written_as[name], same=prepared[name] == value, findings=findings)
             continue
-        if name != key:
-            findings.notes.append(f"'{key}' is '{name}' in Flink {_show(version)}; it is set under that name.")
         prepared[name], written_as[name] = value, key
+        found = len(findings.problems)
         _check(key, name, value, version=version, session=session, findings=findings)
+        if name != key and len(findings.problems) == found:
+            findings.notes.append(f"'{key}' is '{name}' in Flink {_show(version)}; it is set under that name.")
     return PreparedConfig(config=prepared, notes=tuple(findings.notes), problems=tuple(findings.problems))
 
 

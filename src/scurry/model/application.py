@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
 from scurry.model.desired import HealthPolicy, SnapshotPolicy, UpgradeMode, UpgradePolicy
 from scurry.model.fields import (
+    WHOLE,
     Duration,
     Filled,
     Flag,
@@ -24,7 +25,6 @@ from scurry.model.fields import (
     Texts,
     Value,
     Values,
-    Whole,
     describe,
     read_flag,
     read_text,
@@ -132,7 +132,7 @@ Name = Annotated[
 FlinkVersion = Annotated[
     str,
     PlainValidator(read_flink_version),
-    WithJsonSchema({"type": ["string", "number"], "pattern": r"^\d+\.\d+(\.\d+)?$|\{[{%]"}),
+    WithJsonSchema({"type": ["string", "number"], "pattern": r"^\d+\.\d+(\.\d+)?$"}),
 ]
 Connector = Annotated[str, PlainValidator(read_connector), WithJsonSchema({"type": "string"})]
 Variables = Annotated[
@@ -149,6 +149,8 @@ Allowed = Annotated[
 
 class Code(SpecModel):
     """What runs: exactly one of `sql`, `jar`, `python`. A change restarts the job from its savepoint."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [kind.value]} for kind in CodeKind]})
 
     sql: Filled | None = Field(None, description="SQL script, a template if it has any; relative to this file.")
     jar: Filled | None = Field(
@@ -190,10 +192,14 @@ class Health(SpecModel):
     """When a started job counts as healthy; until then a deployment is not done. A change restarts nothing."""
 
     window: Duration = Field(
-        HealthPolicy().window, description="How long a job may take to become healthy. Default: 30s."
+        HealthPolicy().window,
+        json_schema_extra={"default": "30s"},
+        description="How long a job may take to become healthy. Default: 30s.",
     )
-    restarts: Whole = Field(0, ge=0, le=1000, description="Restarts that are forgiven within the window.")
-    checkpoints: Annotated[Whole, Field(ge=0, le=1000)] | None = Field(
+    restarts: Annotated[int, Field(ge=0, le=1000), WHOLE] = Field(
+        0, description="Restarts that are forgiven within the window."
+    )
+    checkpoints: Annotated[int, Field(ge=0, le=1000), WHOLE] | None = Field(
         None,
         description=(
             "Checkpoints that must have completed since the restore. Default: 1 when "
@@ -227,6 +233,7 @@ class Upgrade(SpecModel):
     )
     stop_timeout: Duration = Field(
         UpgradePolicy().stop_timeout,
+        json_schema_extra={"default": "30min"},
         description="How long a stop with a savepoint is waited for; the stop itself goes on. Default: 30min.",
     )
 
@@ -245,7 +252,7 @@ class Snapshots(SpecModel):
     schedule: Annotated[str, PlainValidator(read_schedule), WithJsonSchema({"type": "string"})] | None = Field(
         None, description='When to take one: a cron line in UTC (`"0 * * * *"`), or `@hourly`, `@daily`, ….'
     )
-    keep: Annotated[Whole, Field(ge=1, le=100_000)] | None = Field(
+    keep: Annotated[int, Field(ge=1, le=100_000), WHOLE] | None = Field(
         None, description="How many to keep; what a rollback needs is kept besides."
     )
     max_age: Duration | None = Field(None, description="Older ones are deleted, but never one that a rollback needs.")
@@ -277,10 +284,8 @@ class Application(SpecModel):
             "A change restarts the job from its savepoint."
         ),
     )
-    parallelism: Whole = Field(
+    parallelism: Annotated[int, Field(ge=1, le=MAX_PARALLELISM), WHOLE] = Field(
         1,
-        ge=1,
-        le=MAX_PARALLELISM,
         description="Parallelism of the job. A change rescales: in place where Flink can, else by a savepoint.",
     )
     config: Options = Field(

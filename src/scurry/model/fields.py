@@ -15,7 +15,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Pl
 from scurry.model.values import SecretRef, Text, parse_duration
 
 SECRET_SOURCES = ("env", "file", "secretsmanager")
-_TEMPLATE = r"\{[{%].*"
 
 
 class SpecModel(BaseModel):
@@ -188,25 +187,20 @@ VALUE_SCHEMA: dict[str, Any] = {"anyOf": [{"type": _SCALARS}, _SECRET_SCHEMA]}
 _OPTIONS_SCHEMA: dict[str, Any] = {"type": "object", "additionalProperties": {"type": [*_SCALARS, "object", "array"]}}
 
 
-def _or_template(schema: dict[str, Any]) -> WithJsonSchema:
-    """Let an editor accept a template where a number or flag belongs."""
-    return WithJsonSchema({"anyOf": [schema, {"type": "string", "pattern": _TEMPLATE}]})
-
-
 Line: TypeAlias = Annotated[str, PlainValidator(read_text), WithJsonSchema({"type": _SCALARS})]
 """text; numbers and flags as written"""
 Filled: TypeAlias = Annotated[str, PlainValidator(read_filled), WithJsonSchema({"type": ["string", "number"]})]
 """text that is not empty"""
 Value: TypeAlias = Annotated[Text, PlainValidator(read_value), WithJsonSchema(VALUE_SCHEMA)]
 """text, number, flag, or a reference to a secret"""
-Whole: TypeAlias = Annotated[int, BeforeValidator(read_whole)]
-"""a whole number; bounds are added by `Field`"""
-Flag: TypeAlias = Annotated[bool, PlainValidator(read_flag), _or_template({"type": "boolean"})]
+WHOLE = BeforeValidator(read_whole)
+"""goes last on an `int`, behind its bounds"""
+Flag: TypeAlias = Annotated[bool, PlainValidator(read_flag), WithJsonSchema({"type": "boolean"})]
 Duration: TypeAlias = Annotated[
     timedelta,
     PlainValidator(read_duration),
     PlainSerializer(lambda duration: f"{duration.total_seconds():g}s", return_type=str),
-    WithJsonSchema({"type": "string", "pattern": rf"^(\s*\d+(\.\d+)?\s*(ms|s|min|m|h|d|w))+\s*$|{_TEMPLATE}"}),
+    WithJsonSchema({"type": "string", "pattern": r"^(\s*\d+(\.\d+)?\s*(ms|s|min|m|h|d|w))+\s*$"}),
 ]
 """`30s`, `10min`, `1h 30m`, `7d`"""
 Memory: TypeAlias = Annotated[str, PlainValidator(read_memory), WithJsonSchema({"type": "string"})]

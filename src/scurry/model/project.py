@@ -24,6 +24,7 @@ from pydantic import (
 
 from scurry.model.application import Variables, read_flink_version
 from scurry.model.fields import (
+    WHOLE,
     Duration,
     Filled,
     Flag,
@@ -32,7 +33,6 @@ from scurry.model.fields import (
     Options,
     SpecModel,
     Value,
-    Whole,
     read_duration,
     read_filled,
     read_text,
@@ -73,14 +73,16 @@ LogLevel: TypeAlias = Annotated[
 class LocalTarget(SpecModel):
     """Flink on this machine: installed, started and looked after by scurry; everything listens on 127.0.0.1."""
 
+    model_config = ConfigDict(json_schema_extra={"required": ["kind"]})
+
     kind: Literal["local"] = Field("local", description="`local`")
     flink: FlinkVersion | None = Field(
         None, description="The only Flink version that runs here; without it, each application's own."
     )
-    slots: Whole | None = Field(
-        None, ge=1, le=1024, description="Slots of each TaskManager; without it, as the machine's processors suggest."
+    slots: Annotated[int, Field(ge=1, le=1024), WHOLE] | None = Field(
+        None, description="Slots of each TaskManager; without it, as the machine's processors suggest."
     )
-    task_managers: Whole = Field(1, ge=1, le=64, description="How many TaskManagers.")
+    task_managers: Annotated[int, Field(ge=1, le=64), WHOLE] = Field(1, description="How many TaskManagers.")
     job_manager_memory: Memory | None = Field(
         None, description="Memory of the JobManager's process; without it, as the machine's memory suggests."
     )
@@ -91,8 +93,8 @@ class LocalTarget(SpecModel):
         default_factory=dict, description="Flink options of the cluster. A change restarts it, and with it its jobs."
     )
     log_level: LogLevel = Field("INFO", description="Level of Flink's root logger.")
-    rest_port: Whole | None = Field(
-        None, ge=1, le=65535, description="Port of Flink's REST interface and UI; without it, a free one."
+    rest_port: Annotated[int, Field(ge=1, le=65535), WHOLE] | None = Field(
+        None, description="Port of Flink's REST interface and UI; without it, a free one."
     )
     java_home: Filled | None = Field(None, description="The Java that runs it; without it, one that fits is found.")
 
@@ -100,8 +102,14 @@ class LocalTarget(SpecModel):
 class Timeouts(SpecModel):
     """How long a Flink cluster may take to answer."""
 
-    connect: Duration = Field(read_duration("5s"), description="Until the connection stands. Default: 5s.")
-    read: Duration = Field(read_duration("30s"), description="Until an answer comes. Default: 30s.")
+    connect: Duration = Field(
+        read_duration("5s"),
+        json_schema_extra={"default": "5s"},
+        description="Until the connection stands. Default: 5s.",
+    )
+    read: Duration = Field(
+        read_duration("30s"), json_schema_extra={"default": "30s"}, description="Until an answer comes. Default: 30s."
+    )
 
 
 class RestTarget(SpecModel):
