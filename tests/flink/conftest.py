@@ -78,6 +78,9 @@ def _plain_pip(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv(
+        "PIP_DEFAULT_TIMEOUT", "120"
+    )  # longer than any download is held up: pip never gives up by itself
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
 
 

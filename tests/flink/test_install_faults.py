@@ -78,9 +78,7 @@ def test_when_we_are_killed_pip_does_not_go_on_behind_our_back(index: PackageInd
     finally:
         child.kill()
     _output(child)
-    gone, alive = psutil.wait_procs(started, timeout=DEADLINE_S)
-    assert alive == []
-    assert gone == started
+    assert psutil.wait_procs(started, timeout=DEADLINE_S / 3)[1] == []
 
 
 def test_what_a_killed_install_left_goes_with_the_next_install_of_anything(

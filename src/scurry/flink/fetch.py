@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urlsplit
 
@@ -58,6 +57,7 @@ def fetch(url: str, into: Path, *, title: str, reporter: Reporter) -> Path:
 
 
 def _pool(address: str) -> urllib3.PoolManager:
+    import ssl
     from urllib.request import getproxies, proxy_bypass
 
     import urllib3
