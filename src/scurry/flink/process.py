@@ -42,7 +42,8 @@ class Spawned:
 
     def returncode(self) -> int | None:
         """Return how it ended: an exit code, or minus the signal's number; None while it runs."""
-        return self.popen.poll()
+        # The process can be seen dead a moment before our thread has reaped it.
+        return None if is_alive(self.id) else self.popen.wait(timeout=10)
 
 
 def spawn(command: Sequence[str], *, environment: Mapping[str, str], directory: Path, output: Path) -> Spawned:

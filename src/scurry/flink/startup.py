@@ -115,8 +115,14 @@ class Start:
             code = start.spawned.returncode()
             if code is not None:
                 raise _failure(cluster, start, code)
-        if not cluster.is_running:
-            raise TargetUnavailable(f"the JobManager of the local cluster of Flink {cluster.flink_version} ended")
+        if not cluster.is_running:  # one that we adopted in the middle of its start
+            log = cluster.log_directory / "jobmanager.log"
+            said = _read_from(log, max(_size(log) - (64 << 10), 0))
+            raise TargetUnavailable(
+                f"the jobmanager of the local cluster of Flink {cluster.flink_version} ended. Its log ends with:\n"
+                + _last_lines(said),
+                hint=f"The whole logs are in {cluster.log_directory}",
+            )
 
 
 def registered(rest_port: int) -> dict[str, str] | None:
