@@ -199,6 +199,7 @@ def _tls(settings: RestSettings) -> ssl.SSLContext:
 
     context = ssl.create_default_context(cafile=str(settings.ca) if settings.ca else None)
     if not settings.verify:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the user has decided
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if settings.cert:

@@ -118,6 +118,8 @@ class JobSummary(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     start_time: int = msgspec.field(name="start-time")
     end_time: int = msgspec.field(name="end-time", default=-1)
+    duration: int = 0
+    """milliseconds"""
     tasks: TaskCounts = TaskCounts()
 
 
@@ -267,6 +269,10 @@ class Checkpoints(msgspec.Struct, frozen=True, kw_only=True):
     counts: CheckpointCounters = CheckpointCounters()
     latest: LatestCheckpoints = LatestCheckpoints()
     history: tuple[Checkpoint, ...] = ()
+
+
+NO_CHECKPOINTS = Checkpoints()
+"""of a job that has not begun"""
 
 
 class Externalization(msgspec.Struct, frozen=True, kw_only=True):

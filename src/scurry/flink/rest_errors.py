@@ -244,7 +244,11 @@ _TLS: tuple[tuple[str, str, str], ...] = (
         "does not accept our certificate, or wants one and got none",
         "Set `cert` and `key` of the target to a client certificate that the server trusts.",
     ),
-    ("WRONG_VERSION_NUMBER|record layer failure", "does not speak TLS", "Write `http://` instead of `https://`."),
+    (
+        "WRONG_VERSION_NUMBER|WRONG VERSION NUMBER|record layer failure",
+        "does not speak TLS",
+        "Write `http://` instead of `https://`.",
+    ),
 )
 
 
@@ -253,21 +257,24 @@ def _tls(text: str, call: Call) -> TargetError:
         if re.search(pattern, text, re.IGNORECASE):
             return TargetUnsuitable(f"{call.place} {what}", target=call.target, hint=hint)
     if "EOF" in text:
-        return TargetUnavailable(f"{call.place} broke off the TLS handshake", target=call.target)
+        hint = "If it does not speak TLS, write `http://` instead of `https://`."
+        return TargetUnavailable(f"{call.place} broke off the TLS handshake", target=call.target, hint=hint)
     return TargetUnsuitable(f"no TLS connection to {call.place}: {text}", target=call.target)
 
 
 def _what_happened(error: Exception) -> str:
     cause = _innermost(error)
+    if isinstance(cause, ConnectionRefusedError):
+        return "refuses connections"
     match error:
         case exceptions.NameResolutionError():
             return "cannot be found: its host name is not known"
+        case exceptions.NewConnectionError():
+            return f"cannot be reached: {cause}"
         case exceptions.ConnectTimeoutError():
             return "does not accept a connection in time"
         case exceptions.ReadTimeoutError():
             return "accepted the call but did not answer in time"
-    if isinstance(cause, ConnectionRefusedError):
-        return "refuses connections"
     if isinstance(cause, (ConnectionResetError, BrokenPipeError)):
         return "broke off the connection"
     if isinstance(error, exceptions.IncompleteRead) or isinstance(cause, exceptions.IncompleteRead):

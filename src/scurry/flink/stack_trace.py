@@ -180,8 +180,9 @@ _KNOWN = (
         "class {name!r} is neither in the jar nor in Flink",
         "Put the dependency into the jar, or add its Maven coordinate to `connectors`.",
     ),
+    _known(r"scurry-sql-error statement=[^\n]*\n(?P<text>[^\n]+)", "{text}"),
     _known(
-        r"org\.apache\.flink\.table\.api\.(?:ValidationException|SqlParserException\w*): (?P<text>.+)",
+        r"org\.apache\.flink\.table\.api\.(?:ValidationException|SqlParserException\w*): (?P<text>[^\n]+)",
         "{text}",
     ),
     _known(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from scurry.model.desired import ArtifactKind, UpgradeMode
 from scurry.model.errors import RejectedByTarget, TargetUnsuitable
 from scurry.model.snapshot import FromLatest, FromSnapshot, Stateless
+from scurry.targets.rest.observing import checkpoint_snapshot
 from scurry.targets.rest.places import local_path
 
 if TYPE_CHECKING:
@@ -101,9 +102,10 @@ def check_retention(rest: FlinkRest, job_id: str, target: str) -> None:
             target=target,
             hint="Use `upgrade.mode: savepoint`; what scurry starts keeps its checkpoints by default.",
         )
-    if rest.checkpoints(job_id).latest.completed is None:
+    latest = rest.checkpoints(job_id).latest.completed
+    if latest is None or checkpoint_snapshot(latest, job_id) is None:
         raise TargetUnsuitable(
-            f"job {job_id[:8]} has not completed a checkpoint to go on from",
+            f"job {job_id[:8]} has not completed a checkpoint that another job could go on from",
             target=target,
             hint="Wait for one, or use `upgrade.mode: savepoint`.",
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scurry.flink.rest_answers import moment
+from scurry.flink.rest_answers import NO_CHECKPOINTS, moment
 from scurry.flink.stack_trace import explain
 from scurry.model.errors import JobNotFound, TargetUnsuitable
 from scurry.model.observed import CheckpointCounts, Job, JobState
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _IN_DETAIL = 3
 """of so many of an application's jobs, newest first, details are asked for"""
 _LONGEST_REASON = 500
+_BEGINNING = frozenset({"INITIALIZING", "CREATED", "RUNNING"})
+_YOUNG_MS = 60_000
 _AILING = frozenset({JobState.FAILING, JobState.RESTARTING, JobState.FAILED})
 
 
@@ -93,9 +95,10 @@ def _detailed(rest: FlinkRest, summary: JobSummary) -> Job:
 
 
 def _with_details(rest: FlinkRest, summary: JobSummary) -> Job:
-    detail, checkpoints = rest.job(summary.jid), rest.checkpoints(summary.jid)
-    failures = rest.exceptions(summary.jid)
     job = surveyed(summary)
+    detail, failures = rest.job(job.id), rest.exceptions(job.id)
+    # Until all tasks run no checkpoint completes, and asking would only fill the cache with an answer that ages.
+    checkpoints = NO_CHECKPOINTS if _is_starting(summary, failures) else rest.checkpoints(job.id)
     vertices, running = _vertices(summary, detail)
     restarts = _restarts(rest, job, failures)
     ails = job.state in _AILING or restarts > 0
@@ -115,6 +118,12 @@ def _with_details(rest: FlinkRest, summary: JobSummary) -> Job:
         restored_from=restored.external_path if restored else None,
         root_exception=_reason(failures) if ails else None,
     )
+
+
+def _is_starting(summary: JobSummary, failures: Sequence[ExceptionEntry]) -> bool:
+    tasks = summary.tasks
+    young = summary.state in _BEGINNING and not failures and summary.duration < _YOUNG_MS
+    return young and tasks.running + tasks.finished < max(tasks.total, 1)
 
 
 def _vertices(summary: JobSummary, detail: JobDetail) -> tuple[int, int]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from scurry.flink.rest import FlinkRest
     from scurry.flink.rest_answers import JobSummary
     from scurry.model.desired import Desired
-    from scurry.model.ports import Activity, Marks, StepContext
+    from scurry.model.ports import Activity, Log, Marks, StepContext
     from scurry.targets.rest.places import Places
     from scurry.targets.services import TargetServices
 
@@ -82,6 +82,12 @@ class RestTarget:
     def steps(self, operation: Operation, marks: Marks) -> tuple[Step, ...]:
         """Lower an operation to steps."""
         return lowering.steps(operation, marks)
+
+    def logs(self, application: str, flink_version: str) -> Sequence[Log]:
+        """Return the logs of the cluster's processes: in a session cluster those of all its jobs."""
+        from scurry.targets.logs import rest_logs
+
+        return rest_logs(self.rest)
 
     # Acting
 
