@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
+from urllib3.util.connection import is_connection_dropped
 
 from scurry.flink.connection import RestSettings
 from scurry.flink.rest import FlinkRest, JarRequest
@@ -23,6 +24,7 @@ from scurry.model.values import SecretRef
 from tests.flink.rest_server import flink_error, half, nothing, reset, serving, silence, trickle, whole
 
 if TYPE_CHECKING:
+    import socket
     from pathlib import Path
 
     from scurry.model.values import Text
@@ -72,15 +74,18 @@ class TestReadsAreTriedAgain:
             assert isinstance(failure(client(server.url)), RejectedByTarget)
         assert len(server.asked) == 1
 
-    def test_a_connection_that_the_server_closed_while_idle_is_not_missed(self) -> None:
-        def once(connection: object) -> None:
-            whole(200, DASHBOARD)(connection)  # type: ignore[arg-type]
+    def test_a_connection_that_the_server_closed_while_idle_is_not_used(self) -> None:
+        def once(connection: socket.socket) -> None:
+            whole(200, DASHBOARD)(connection)
 
-        with serving(once, whole(200, TRIGGER)) as server, client(server.url) as rest:
+        with serving(once, whole(202, TRIGGER)) as server, client(server.url) as rest:
             rest.dashboard()
+            pooled = rest._connection._pool.pool
+            assert pooled
             deadline = time.monotonic() + 5
-            while server.connections < 2 and time.monotonic() < deadline:
-                assert rest.stop("0" * 32, trigger_id="1" * 32, drain=False) == "ab"
+            while not is_connection_dropped(pooled.queue[-1]) and time.monotonic() < deadline:
+                time.sleep(0.001)
+            assert rest.stop("0" * 32, trigger_id="1" * 32, drain=False) == "ab"
         assert server.connections == 2
 
     def test_one_connection_serves_many_calls(self) -> None:

@@ -262,25 +262,25 @@ def _tls(text: str, call: Call) -> TargetError:
     return TargetUnsuitable(f"no TLS connection to {call.place}: {text}", target=call.target)
 
 
+_HAPPENED: tuple[tuple[type[BaseException], str], ...] = (
+    (ConnectionRefusedError, "refuses connections"),
+    (exceptions.NameResolutionError, "cannot be found: its host name is not known"),
+    (exceptions.NewConnectionError, "cannot be reached"),
+    (exceptions.ConnectTimeoutError, "does not accept a connection in time"),
+    (exceptions.ReadTimeoutError, "accepted the call but did not answer in time"),
+    (exceptions.IncompleteRead, "broke off in the middle of its answer"),
+    (ConnectionResetError, "broke off the connection"),
+    (BrokenPipeError, "broke off the connection"),
+    (exceptions.ProtocolError, "broke off the connection without an answer"),
+)
+"""urllib3's or the system's exception, most telling first → what happened"""
+
+
 def _what_happened(error: Exception) -> str:
     cause = _innermost(error)
-    if isinstance(cause, ConnectionRefusedError):
-        return "refuses connections"
-    match error:
-        case exceptions.NameResolutionError():
-            return "cannot be found: its host name is not known"
-        case exceptions.NewConnectionError():
-            return f"cannot be reached: {cause}"
-        case exceptions.ConnectTimeoutError():
-            return "does not accept a connection in time"
-        case exceptions.ReadTimeoutError():
-            return "accepted the call but did not answer in time"
-    if isinstance(cause, (ConnectionResetError, BrokenPipeError)):
-        return "broke off the connection"
-    if isinstance(error, exceptions.IncompleteRead) or isinstance(cause, exceptions.IncompleteRead):
-        return "broke off in the middle of its answer"
-    if isinstance(error, exceptions.ProtocolError):
-        return "broke off the connection without an answer"
+    for kind, what in _HAPPENED:
+        if isinstance(error, kind) or isinstance(cause, kind):
+            return f"{what}: {cause}" if kind is exceptions.NewConnectionError else what
     return f"cannot be reached: {cause}"
 
 
