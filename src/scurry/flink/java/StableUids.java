@@ -10,14 +10,17 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.dag.Transformation;
 import org.apache.flink.table.catalog.ObjectIdentifier;
 import org.apache.flink.table.delegation.Executor;
 import org.apache.flink.table.operations.CreateTableASOperation;
 import org.apache.flink.table.operations.ModifyOperation;
 import org.apache.flink.table.operations.SinkModifyOperation;
+import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
 
 /**
  * Names the operators of an SQL job by what they are, not by where they stand.
@@ -73,15 +76,26 @@ final class StableUids {
         return names;
     }
 
-    private void assign(List<Transformation<?>> roots, List<String> names) {
-        List<String> sinks = names.size() == roots.size() ? names : new ArrayList<>(new LinkedHashSet<>(names));
+    private void assign(List<Transformation<?>> roots, List<String> tables) {
+        List<String> sinks = tables.size() == roots.size() ? tables : new ArrayList<>(new LinkedHashSet<>(tables));
         for (int i = 0; i < roots.size(); i++) {
             // Newer planners merge INSERTs into one table; should they merge more, the place among the sinks has to do.
             String sink = sinks.size() == roots.size() ? sinks.get(i) : "sink-" + (i + 1);
             visit(roots.get(i), sink);
             tableOfNode.putIfAbsent(node(roots.get(i)), sink + ":sink");
         }
-        sinkOf.forEach((transformation, sink) -> transformation.setUid(unique(name(transformation, sink))));
+        Map<Transformation<?>, String> names = new LinkedHashMap<>();
+        Map<String, Integer> bearers = new HashMap<>();
+        sinkOf.forEach((transformation, sink) -> {
+            String name = name(transformation, sink);
+            names.put(transformation, name);
+            bearers.merge(name, 1, Integer::sum);
+        });
+        // Of several that compute the same for one sink, each must be told from the others: by all that feeds it. Else
+        // an INSERT put before another would hand its state over.
+        names.replaceAll((transformation, name) -> bearers.get(name) > 1 && mayHoldState(transformation)
+                ? name + ":" + digest(lineage(transformation)) : name);
+        names.forEach((transformation, name) -> transformation.setUid(unique(name)));
     }
 
     private void visit(Transformation<?> transformation, String sink) {
@@ -113,7 +127,44 @@ final class StableUids {
             return table + (kind.equals("source") || kind.equals("sink") ? "" : ":" + kind)
                     + (ambiguous ? ":for:" + firstSinkOfNode.get(planned.group(1)) : "");
         }
-        return sink + ":" + kind + (STATELESS.contains(kind) ? "" : ":" + digest(description(transformation)));
+        return sink + ":" + kind + (mayHoldState(transformation) ? ":" + digest(computation(transformation)) : "");
+    }
+
+    private boolean mayHoldState(Transformation<?> transformation) {
+        Matcher planned = PLANNER_UID.matcher(String.valueOf(transformation.getUid()));
+        return planned.matches() && !STATELESS.contains(planned.group(2)) && !tableOfNode.containsKey(planned.group(1));
+    }
+
+    /** What an operator computes, over rows of which types, out of which tables. */
+    private String computation(Transformation<?> transformation) {
+        StringBuilder text = new StringBuilder(description(transformation));
+        for (Transformation<?> input : transformation.getInputs()) {
+            text.append('\n').append(types(input));
+        }
+        return text.append('\n').append(sources(transformation, new TreeSet<>())).toString();
+    }
+
+    private Set<String> sources(Transformation<?> transformation, Set<String> found) {
+        String table = tableOfNode.get(node(transformation));
+        if (table != null && table.endsWith(":source")) {
+            found.add(table);
+        } else {
+            transformation.getInputs().forEach(input -> sources(input, found));
+        }
+        return found;
+    }
+
+    private static String lineage(Transformation<?> transformation) {
+        StringBuilder text = new StringBuilder(description(transformation)).append('(');
+        transformation.getInputs().forEach(input -> text.append(lineage(input)));
+        return text.append(')').toString();
+    }
+
+    private static String types(Transformation<?> transformation) {
+        TypeInformation<?> type = transformation.getOutputType();
+        return type instanceof InternalTypeInfo
+                ? ((InternalTypeInfo<?>) type).toLogicalType().asSummaryString().replaceAll("`[^`]*` ", "")
+                : type.getClass().getName();
     }
 
     private String unique(String name) {
@@ -133,9 +184,13 @@ final class StableUids {
         return transformation.getDescription() == null ? transformation.getName() : transformation.getDescription();
     }
 
-    /** What an operator computes, without the planner's numbering and the names that results get. */
+    /** Without the planner's numbering, the names that results get, and what differs between versions of Flink. */
     private static String digest(String description) {
-        String text = description.replaceAll("\\[\\d+]:?", "").replaceAll(" AS [^,\\])( ]+(?=[,\\]])", "");
+        String text = description
+                .replaceAll("\\[\\d+]:?", "")
+                .replaceAll(" AS [^,\\])( ]+(?=[,\\]])", "")
+                .replaceAll(", outputInsertOnly=\\[\\w+]", "")
+                .replace("[ RANG BETWEEN", "[ RANGE BETWEEN");
         return String.format("%08x", text.hashCode());
     }
 
