@@ -20,6 +20,7 @@ from scurry.model.fields import (
     Filled,
     Flag,
     Line,
+    Misplaced,
     Options,
     SpecModel,
     Texts,
@@ -116,11 +117,10 @@ def read_variables(value: object) -> dict[str, Any]:
         raise ValueError(f"{describe(value)} is not a map of variables")
     for name in value:
         if not isinstance(name, str) or not name.isidentifier():
-            raise ValueError(
-                f"'{name}' cannot be a variable's name: letters, digits and '_', not beginning with a digit"
-            )
+            message = f"'{name}' cannot be a variable's name: letters, digits and '_', not beginning with a digit"
+            raise Misplaced(message, str(name), of_key=True)
         if name in RESERVED_VARIABLES:
-            raise ValueError(f"'{name}' cannot be a variable's name: templates know it as something else")
+            raise Misplaced(f"'{name}' cannot be a variable's name: templates have it", name, of_key=True)
     return {name: read_tree(item) for name, item in value.items()}
 
 
@@ -184,7 +184,7 @@ class Code(SpecModel):
             ("args", {"jar", "python"}),
         ):
             if getattr(self, key) and found[0] not in kinds:
-                raise ValueError(f"{key} belongs to {' or '.join(sorted(kinds))}, not to {found[0]}")
+                raise Misplaced(f"{key} belongs to {' or '.join(sorted(kinds))}, not to {found[0]}", key, of_key=True)
         return self
 
 
@@ -240,9 +240,8 @@ class Upgrade(SpecModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.mode is UpgradeMode.STATELESS and self.allow_non_restored_state:
-            raise ValueError(
-                "allow_non_restored_state means nothing with mode stateless, which restores no state at all; remove one"
-            )
+            message = "it means nothing with mode stateless, which restores no state at all; remove one of the two"
+            raise Misplaced(message, "allow_non_restored_state", of_key=True)
         return self
 
 
@@ -341,15 +340,13 @@ class Application(SpecModel):
         if checkpointing(self.config) is not False:
             return self
         if self.upgrade.health.checkpoints:
-            raise ValueError(
-                f"upgrade.health.checkpoints asks for {self.upgrade.health.checkpoints}, but checkpointing is off "
-                f"({CHECKPOINT_INTERVAL} is 0 in config)"
-            )
+            message = f"no checkpoint ever completes: checkpointing is off ({CHECKPOINT_INTERVAL} is 0 in config)"
+            raise Misplaced(message, "upgrade", "health", "checkpoints")
         if self.upgrade.mode is UpgradeMode.LAST_STATE:
-            raise ValueError(
-                f"upgrade.mode last-state starts from a checkpoint, but checkpointing is off "
-                f"({CHECKPOINT_INTERVAL} is 0 in config)"
+            message = (
+                f"there is no checkpoint to start from: checkpointing is off ({CHECKPOINT_INTERVAL} is 0 in config)"
             )
+            raise Misplaced(message, "upgrade", "mode")
         return self
 
 

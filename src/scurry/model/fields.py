@@ -23,6 +23,15 @@ class SpecModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=False)
 
 
+class Misplaced(ValueError):
+    """What is wrong with one key of a map, found where the whole map is checked."""
+
+    def __init__(self, message: str, *path: str, of_key: bool = False) -> None:
+        super().__init__(message)
+        self.path = path
+        self.of_key = of_key
+
+
 def is_secret(value: object) -> bool:
     """Whether a value of the file is a secret's reference: a map with the one key `env`, `file` or `secretsmanager`."""
     if not isinstance(value, Mapping) or len(value) != 1:

@@ -30,6 +30,7 @@ from scurry.model.fields import (
     Flag,
     Line,
     Memory,
+    Misplaced,
     Options,
     SpecModel,
     Value,
@@ -140,14 +141,14 @@ class RestTarget(SpecModel):
     def _consistent(self) -> Self:
         for key, needed in (("password", "username"), ("username", "password"), ("key", "cert")):
             if getattr(self, key) is not None and getattr(self, needed) is None:
-                raise ValueError(f"{key} needs {needed}, too")
+                raise Misplaced(f"{key} needs {needed}, too", key, of_key=True)
         if self.token is not None and self.username is not None:
-            raise ValueError("token and username exclude each other: a call carries one authorization")
+            raise Misplaced("token and username exclude each other; remove one", "token", of_key=True)
         if self.ca is not None and not self.verify:
-            raise ValueError("ca means nothing with verify: false, which trusts any certificate; remove one")
+            raise Misplaced("it means nothing with verify: false, which trusts any certificate", "ca", of_key=True)
         for key in ("ca", "cert"):
             if getattr(self, key) is not None and self.url.startswith("http://"):
-                raise ValueError(f"{key} needs an https address, and url is {self.url}")
+                raise Misplaced(f"{key} needs an https address, and url is {self.url}", key, of_key=True)
         return self
 
 

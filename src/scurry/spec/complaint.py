@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from scurry.model.errors import Problem
-from scurry.model.fields import describe
+from scurry.model.fields import Misplaced, describe
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -67,6 +67,9 @@ def _has(data: object, part: str | int) -> bool:
 
 def _problem(item: Any, path: KeyPath, source: Source, model: type[BaseModel]) -> Problem:
     kind, value = item["type"], item["input"]
+    error = item.get("ctx", {}).get("error")
+    if isinstance(error, Misplaced):
+        return Problem(message=str(error), place=source.place((*path, *error.path), of_key=error.of_key))
     if kind == "missing":
         description = _description(model, path)
         hint = f"{path[-1]}: {description}" if description else None

@@ -97,7 +97,8 @@ class _Builder:
         except ReaderError as error:
             before = text[: error.position]
             line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-            message = f"the character U+{ord(error.character):04X} cannot stand in YAML"
+            character = ord(text[error.position])
+            message = f"the character U+{character:04X} cannot stand in YAML"
             self.problems.append(Problem(message=message, place=Place(file=self.file, line=line, column=column)))
         except MarkedYAMLError as error:
             self.problems.append(_syntax_problem(error, text, self.file))
