@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from scurry.journal.sqlite import SqliteJournal
 from scurry.model.journal import OperationOutcome, RevisionOutcome
 from scurry.testing.journal_story import APPLICATION, SetClock
 
-ROUNDS = 25
+ROUNDS = 40
 WRITER = [sys.executable, "-m", "tests.journal.killed_writer"]
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +27,7 @@ def test_a_writer_that_is_killed_at_any_moment_loses_nothing_that_it_was_told_is
     path = tmp_path / "journal.db"
     chance = random.Random(20130101)
     for _ in range(ROUNDS):
-        said = _write_until_killed(path, after=chance.randrange(60))
+        said = _write_until_killed(path, after=chance.randrange(40), moment_s=chance.uniform(0, 0.02))
         assert said, "the writer wrote nothing: it could not take over from the one that was killed before it"
         _see_that_all_is_there(path, said)
     with SqliteJournal.open(path, clock=SetClock()) as journal:
@@ -35,11 +36,12 @@ def test_a_writer_that_is_killed_at_any_moment_loses_nothing_that_it_was_told_is
     assert history.healthy
 
 
-def _write_until_killed(path: Path, *, after: int) -> list[list[Any]]:
+def _write_until_killed(path: Path, *, after: int, moment_s: float) -> list[list[Any]]:
     """Return all that the writer said, the last words after which it was killed included."""
     with subprocess.Popen([*WRITER, str(path)], stdout=subprocess.PIPE, cwd=ROOT) as writer:
         assert writer.stdout
         heard = [writer.stdout.readline() for _ in range(after + 1)]
+        Event().wait(moment_s)  # into the middle of whatever it does then; a commit takes some milliseconds
         writer.kill()
         heard += writer.stdout.readlines()
     return [msgspec.json.decode(line) for line in heard if line.endswith(b"\n")]
