@@ -76,9 +76,9 @@ def prepare(folder: Path) -> tuple[Path, ...]:
     return split_by_month(flights_csv(), folder / "months")
 
 
-def feed(month: Path) -> None:
+def feed(month: Path) -> Path:
     """Give a month to the running application: by a rename, so that it never sees half of a file."""
-    month.rename(month.parent.parent / "incoming" / month.name)
+    return month.rename(month.parent.parent / "incoming" / month.name)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,42 @@
+"""Each example has a test, a README and a specification that is right."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.examples.stage import EXAMPLES, Stage
+
+FOLDERS = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
+VARIABLES = dict.fromkeys(("FLIGHTS_DATA", "TOP_SPEED_DATA", "SESSIONS_DATA", "ORDERS_DATA"), "/data")
+
+
+def test_there_are_examples() -> None:
+    assert len(FOLDERS) >= 4
+
+
+@pytest.mark.parametrize("example", FOLDERS)
+def test_every_example_has_a_test_of_its_own(example: str) -> None:
+    assert (Path(__file__).parent / f"test_{example.replace('-', '_')}.py").is_file()
+
+
+@pytest.mark.parametrize("example", FOLDERS)
+def test_every_command_in_an_examples_readme_exists(example: str) -> None:
+    from scurry.cli.app import COMMANDS
+
+    readme = (EXAMPLES / example / "README.md").read_text("utf-8")
+    used = set(re.findall(r"^scurry (\w+)", readme, re.MULTILINE))
+    assert "apply" in used
+    assert used <= COMMANDS.keys()
+
+
+@pytest.mark.parametrize("example", FOLDERS)
+def test_every_example_is_valid_as_its_readme_applies_it(example: str, tmp_path: Path) -> None:
+    stage = Stage(example, tmp_path / "stage", VARIABLES)
+    readme = (stage.folder / "README.md").read_text("utf-8")
+    applied = re.findall(r"^scurry apply (\S+)(?: --env (\w+))?", readme, re.MULTILINE)
+    assert applied
+    for file, environment in applied:
+        stage.run("validate", file, *(("--env", environment) if environment else ()))
