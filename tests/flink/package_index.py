@@ -104,6 +104,7 @@ class PackageIndex:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.downloads: list[str] = []
+        self.credentials: list[str] = []
         self.address = ""
         self.half_sent = threading.Event()
         self._hold: str | None = None
@@ -165,6 +166,7 @@ def serving() -> Iterator[PackageIndex]:
                 self._head(len(listing), "text/html")
                 self.wfile.write(listing)
             elif kind == "files" and name in index.files:
+                index.credentials.append(self.headers.get("Authorization", ""))
                 self._head(len(index.files[name]), "application/octet-stream")
                 try:
                     index.send(name, self.wfile)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import sys
@@ -125,6 +126,19 @@ def test_what_is_installed_is_not_fetched_again(index: PackageIndex, own: Runtim
     assert len(index.downloads) == 1
 
 
+@pytest.mark.parametrize("missing", ["lib", ".scurry.json"])
+def test_a_flink_from_which_somebody_deleted_files_is_installed_again(
+    missing: str, index: PackageIndex, own: Runtimes
+) -> None:
+    index.add(flink_wheel("2.3.0"))
+    home = own.flink("2.3.0").home
+    (home / missing).rename(home / "elsewhere")
+    with pytest.raises(RuntimeUnavailable, match="is not installed"):
+        own.flink("2.3.0", install=False)
+    assert version_of(own.flink("2.3.0").home) == "2.3.0"
+    assert not (home / "elsewhere").exists()
+
+
 def test_nothing_is_installed_when_that_is_not_wanted(index: PackageIndex, own: Runtimes) -> None:
     index.add(flink_wheel("2.3.0"))
     with pytest.raises(RuntimeUnavailable, match=r"'2\.3\.0' is not installed") as raised:
@@ -240,6 +254,22 @@ def test_a_tarball_by_url_serves(index: PackageIndex, cache: Path, reporter: Lis
     assert own.flink("2.3.0") == own.flink("2.3")
     assert index.downloads == ["flink.tgz"]
     assert ("Downloading Flink 2.3.0", len(content)) in reporter.activities
+
+
+def test_credentials_of_a_mirror_are_sent_and_never_shown(
+    index: PackageIndex, cache: Path, reporter: Listening
+) -> None:
+    index.add(("flink.tgz", tarball("flink-2.3.0", flink_files("2.3.0"))))
+    address = index.file_url("flink.tgz").replace("http://", "http://me:s%40cret@")
+    own = Runtimes(cache=cache, reporter=reporter, flink_sources={"2.3.0": address})
+    own.flink("2.3.0")
+    assert index.credentials == [f"Basic {base64.b64encode(b'me:s@cret').decode()}"]
+    (entry,) = own.installed()
+    assert entry.source == index.file_url("flink.tgz")
+    missing = Runtimes(cache=cache, reporter=reporter, flink_sources={"2.3.0": address.replace("flink.tgz", "gone")})
+    with pytest.raises(RuntimeUnavailable) as raised:
+        missing.flink("2.3.0")
+    assert "cret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

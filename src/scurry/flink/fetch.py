@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from typing import TYPE_CHECKING
-from urllib.parse import urldefrag, urlsplit
+from urllib.parse import unquote, urldefrag, urlsplit, urlunsplit
 
 from scurry.model.errors import RuntimeUnavailable
 
@@ -22,17 +22,17 @@ _CHUNK = 1 << 20
 def fetch(url: str, into: Path, *, title: str, reporter: Reporter) -> Path:
     """Download a file and return where it is.
 
-    A fragment `#sha512=…` or `#sha256=…` is checked. Certificates and proxies are those of SSL_CERT_FILE,
-    REQUESTS_CA_BUNDLE and HTTPS_PROXY. Raises `RuntimeUnavailable`.
+    A fragment `#sha512=…` or `#sha256=…` is checked; `user:password@` is sent as basic auth. Certificates and proxies
+    are those of SSL_CERT_FILE, REQUESTS_CA_BUNDLE and HTTPS_PROXY. Raises `RuntimeUnavailable`.
     """
     import urllib3
 
-    address, fragment = urldefrag(url)
+    address, fragment = urldefrag(without_credentials(url))
     file = into / (urlsplit(address).path.rpartition("/")[2] or "download")
     algorithm, _, expected = fragment.partition("=")
     digest = hashlib.new(algorithm) if algorithm in ("sha256", "sha512") else None
     try:
-        response = _pool(address).request("GET", address, preload_content=False)
+        response = _pool(address).request("GET", address, headers=_basic_auth(url), preload_content=False)
         with response, file.open("wb") as out:
             if response.status != 200:
                 answer = f"{response.status} {response.reason or ''}".rstrip()
@@ -54,6 +54,19 @@ def fetch(url: str, into: Path, *, title: str, reporter: Reporter) -> Path:
     if digest and digest.hexdigest() != expected.lower():
         raise RuntimeUnavailable(f"what {address!r} serves is not what was expected: its {algorithm} differs")
     return file
+
+
+def without_credentials(url: str) -> str:
+    """The address as it may be shown."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _basic_auth(url: str) -> dict[str, str]:
+    from urllib3.util import make_headers
+
+    given, at, _ = urlsplit(url).netloc.rpartition("@")
+    return dict(make_headers(basic_auth=unquote(given))) if at else {}
 
 
 def _pool(address: str) -> urllib3.PoolManager:

@@ -62,6 +62,8 @@ class Slot:
     source: str
     title: str
     """for people: `Flink 2.3.0`"""
+    proof: str = MARKER
+    """a file, as a pattern, without which the folder is damaged, whatever its marker says"""
 
     @property
     def name(self) -> str:
@@ -81,10 +83,11 @@ class InstallCache:
         return self.root / (_CLASS_DATA if slot.kind == "archive" else slot.kind) / slot.key
 
     def find(self, slot: Slot) -> Path | None:
-        """The runtime's folder if it is completely there."""
+        """The runtime's folder if it is there and whole."""
         path = self.path(slot)
         marker = path / MARKER
-        if not marker.is_file():
+        # The proof, because caches are what people and cleaning programs delete from.
+        if not marker.is_file() or not any(file.exists() for file in path.glob(slot.proof)):
             return None
         with suppress(OSError):  # a cache that others share may be read-only; then nobody knows when it was last used
             os.utime(marker)
@@ -108,21 +111,19 @@ class InstallCache:
                 _mark(slot, result)
                 final = self.path(slot)
                 final.parent.mkdir(parents=True, exist_ok=True)
+                _delete(final)  # what is there is damaged, or we would have found it
                 result.rename(final)
             finally:
                 _delete(staging)
         self._sweep()
         return final
 
-    def obtain_in_place(self, slot: Slot, build: Callable[[Path], None], *, valid: Callable[[Path], bool]) -> Path:
-        """Find or build something that cannot be moved once it is built, such as a Python environment.
-
-        What is there but not `valid` any more (its interpreter is gone) is built again.
-        """
-        if (found := self.find(slot)) and valid(found):
+    def obtain_in_place(self, slot: Slot, build: Callable[[Path], None]) -> Path:
+        """Find or build something that cannot be moved once it is built, such as a Python environment."""
+        if found := self.find(slot):
             return found
         with self.exclusive(slot):
-            if (found := self.find(slot)) and valid(found):
+            if found := self.find(slot):
                 return found
             final = self.path(slot)
             _delete(final)

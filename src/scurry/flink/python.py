@@ -98,6 +98,7 @@ def python_environment(
         version=flink_version,
         source=f"pypi, Python {interpreter.version}",
         title=f"PyFlink {flink_version}",
+        proof="bin/python",
     )
 
     def build(folder: Path) -> None:
@@ -109,7 +110,7 @@ def python_environment(
             except PipFailed as failure:
                 raise _explained(failure, flink_version, requirements=wanted, cache=cache) from failure
 
-    home = InstallCache(cache, reporter).obtain_in_place(slot, build, valid=lambda folder: _python(folder).exists())
+    home = InstallCache(cache, reporter).obtain_in_place(slot, build)
     return PythonEnvironment(python=_python(home), digest=digest)
 
 

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scurry.flink.fetch import fetch
+from scurry.flink.fetch import fetch, without_credentials
 from scurry.flink.install_cache import InstallCache, Installed, Kind, Slot, default_cache
 from scurry.flink.installed import FlinkRuntime
 from scurry.flink.package_install import PipFailed, download, unavailable
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Installed", "Runtimes", "default_cache", "version_of"]
 
+_PROOF = "lib/flink-dist*.jar"
 _DIST_JAR = re.compile(r"flink-dist(?:_2\.\d+)?-(\d.*)\.jar")
 
 
@@ -139,7 +140,7 @@ class Runtimes:
                 f"the Flink {version} that the project names is not there: {source!r}",
                 hint="Correct its path in the project file",
             )
-        slot = _archive_slot(version, source if is_url else _fingerprint(path), source)
+        slot = _archive_slot(version, source if is_url else _fingerprint(path), without_credentials(source))
         if not install and not self._cache.find(slot):
             raise _not_installed(version)
         return FlinkRuntime(
@@ -177,7 +178,7 @@ class Runtimes:
                 f"the archive {str(archive.name)!r} of {slot.title} is broken: {broken}",
                 hint="Download it again, or name another one in the project file",
             ) from broken
-        home = next((jar.parent.parent for jar in sorted(folder.glob("**/lib/flink-dist*.jar"))), None)
+        home = next((jar.parent.parent for jar in sorted(folder.glob(f"**/{_PROOF}"))), None)
         if home is None:
             raise RuntimeUnavailable(f"{archive.name!r} is not a Flink distribution: it has no 'lib/flink-dist-*.jar'")
         return _checked(home, slot.version, archive.name)
@@ -185,7 +186,7 @@ class Runtimes:
 
 def version_of(home: Path) -> str | None:
     """The version of the Flink in this folder, by the name of its `lib/flink-dist-*.jar`; None if it is no Flink."""
-    for jar in sorted(home.glob("lib/flink-dist*.jar")):
+    for jar in sorted(home.glob(_PROOF)):
         if match := _DIST_JAR.fullmatch(jar.name):
             return match[1]
     return None
@@ -205,12 +206,12 @@ def _flink_home() -> Path | None:
 
 
 def _pypi_slot(version: str) -> Slot:
-    return Slot(kind="flink", key=version, version=version, source="pypi", title=f"Flink {version}")
+    return Slot(kind="flink", key=version, version=version, source="pypi", title=f"Flink {version}", proof=_PROOF)
 
 
 def _archive_slot(version: str, identity: str, source: str) -> Slot:
     key = f"{version}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
-    return Slot(kind="flink", key=key, version=version, source=source, title=f"Flink {version}")
+    return Slot(kind="flink", key=key, version=version, source=source, title=f"Flink {version}", proof=_PROOF)
 
 
 def _fingerprint(path: Path) -> str:
