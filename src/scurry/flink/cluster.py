@@ -123,10 +123,11 @@ class LocalClusters:
             return self._complete(found, None) if found else None
 
     def stop(self, version: str | None = None) -> tuple[str, ...]:
-        """Stop the cluster of a version, or all of them, with all that belongs to them. Returns what was stopped."""
-        places = {self._directory / version} if version else {*self._places(), *self._haunted()}
+        """Stop the clusters of a version or series, or all, with all that belongs to them. Returns what was stopped."""
         stopped = []
-        for place in sorted(places):
+        for place in sorted({*self._places(), *self._haunted()}):
+            if version and not f"{place.name}.".startswith(f"{version}."):
+                continue
             with self._changing(place):
                 if self._end_all(place):
                     stopped.append(place.name)

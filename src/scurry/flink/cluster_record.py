@@ -55,7 +55,7 @@ class RunningCluster(msgspec.Struct, frozen=True, kw_only=True):
     java_major: int
     rest_port: int
     settings: Mapping[str, str]
-    """what the processes were started with; another value needs another start"""
+    """what the processes were started with, as digests; another one needs another start"""
     processes: tuple[ClusterProcess, ...] = ()
     stage: Stage = Stage.STARTING
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +22,10 @@ Commands = Mapping[str, tuple[str, ...]]
 
 
 def described(settings: ClusterSettings, directory: Path) -> dict[str, str]:
-    """Return all that a cluster has to be started anew for when it changes. Raises `TargetUnsuitable`."""
+    """Return all that a cluster has to be started anew for when it changes, as digests: values may be secrets.
+
+    Raises `TargetUnsuitable` for options that cannot be set.
+    """
     found = {
         **settings.config,
         **configuration.options(settings, directory),
@@ -30,7 +34,8 @@ def described(settings: ClusterSettings, directory: Path) -> dict[str, str]:
         "job_manager_memory": str(settings.job_manager_memory),
         "task_manager_memory": str(settings.task_manager_memory),
     }
-    return found | ({"rest_port": str(settings.rest_port)} if settings.rest_port else {})
+    found |= {"rest_port": str(settings.rest_port)} if settings.rest_port else {}
+    return {key: hashlib.sha256(value.encode()).hexdigest()[:16] for key, value in found.items()}
 
 
 def changes(cluster: RunningCluster, wanted: Mapping[str, str]) -> list[str]:

@@ -144,10 +144,9 @@ def java_options(config: Mapping[str, str], role: str) -> tuple[str, ...]:
         raise TargetUnsuitable(f"the Java options of the local cluster cannot be read: {error}") from error
 
 
-def checkpoint_directory(config: Mapping[str, str], state_directory: Path) -> str:
-    """Return where a cluster's checkpoints go, as a path or URI."""
-    keys = _DIRECTORIES["checkpoints"]
-    return next((config[key] for key in keys if key in config), str(state_directory / "checkpoints"))
+def state_place(kind: str, config: Mapping[str, str], state_directory: Path) -> str:
+    """Return where a cluster's `checkpoints` or `savepoints` go, as a path or URI."""
+    return next((config[key] for key in _DIRECTORIES[kind] if key in config), str(state_directory / kind))
 
 
 def configuration_file(version: str, values: Mapping[str, str]) -> tuple[str, str]:

@@ -1,0 +1,289 @@
+"""Flink on this machine: a session cluster per Flink version, started when an application needs it.
+
+What runs on a cluster is the REST target's to do. This one knows which cluster, and what is there when none runs.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from scurry.flink.cluster import ClusterSettings, LocalClusters
+from scurry.flink.configuration import state_place
+from scurry.flink.connection import RestSettings
+from scurry.flink.memory import parse_size, processors
+from scurry.flink.rest import FlinkRest
+from scurry.model.desired import UpgradeMode
+from scurry.model.errors import JobNotFound, RejectedByTarget, TargetUnsuitable
+from scurry.model.observed import Observed
+from scurry.model.operation import Action, Deploy, Outcome, Rescale, Resume, Step, Upgrade
+from scurry.model.snapshot import FromLatest, SnapshotKind
+from scurry.targets import lowering
+from scurry.targets.rest import Places, RestTarget
+from scurry.targets.rest.checking import check_retention
+from scurry.targets.rest.places import local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scurry.flink.cluster import RunningCluster
+    from scurry.flink.installed import JavaRuntime
+    from scurry.flink.process import ProcessId
+    from scurry.model.desired import Desired
+    from scurry.model.observed import Job
+    from scurry.model.operation import Operation
+    from scurry.model.ports import Log, Marks, StepContext
+    from scurry.model.project import LocalTarget as Settings
+    from scurry.targets.services import TargetServices
+
+_LEAST_SLOTS = 4
+
+
+class LocalTarget:
+    """The local clusters of one workspace as one target."""
+
+    kind = "local"
+
+    def __init__(self, name: str, settings: Settings, services: TargetServices, *, clusters: LocalClusters) -> None:
+        self.name = name
+        self._settings = settings
+        self._services = services
+        self._clusters = clusters
+        self._config = {key: services.secrets.resolve(value) for key, value in settings.config.items()}
+        self._state = services.directory / "state"
+        self._places = Places(
+            savepoints=state_place("savepoints", self._config, self._state),
+            checkpoints=state_place("checkpoints", self._config, self._state),
+        )
+        self._connected: dict[ProcessId | None, RestTarget] = {}
+
+    # Reading
+
+    def survey(self) -> Mapping[str, Job]:
+        """Return every job of every cluster that runs. Raises `TargetUnavailable` when one does not answer."""
+        return {id: job for _, target in self._running() for id, job in target.survey().items()}
+
+    def observe(self, application: str, marks: Sequence[str]) -> Observed:
+        """Return what all clusters say of one application; without a cluster, what is left of its jobs on the disk."""
+        found = [target.observe(application, marks) for _, target in self._running()]
+        silent = next((observed for observed in found if not observed.reachable), None)
+        if silent is not None:
+            return silent  # the job may be on that cluster: that it is not seen does not mean that it is not there
+        if not found:
+            return Observed(retained=self._places.retained(marks))
+        return _merged(found)
+
+    def find(self, step: Step) -> Outcome | None:
+        """Say whether a step landed, wherever its job is or was."""
+        match step.action:
+            case Action.SUBMIT:
+                target = self._of_job(step.mark)
+            case Action.STOP | Action.SNAPSHOT | Action.CANCEL:
+                target = self._of_job(step.inputs["job_id"])
+            case _:
+                return None  # changes nothing, or nothing more when it is run again
+        if target is not None:
+            return target.find(step)
+        return self._what_is_left(step)
+
+    def steps(self, operation: Operation, marks: Marks) -> tuple[Step, ...]:
+        """Lower an operation to steps: what starts a job needs its cluster first."""
+        steps = lowering.steps(operation, marks)
+        if not isinstance(operation, Deploy | Resume | Upgrade | Rescale):
+            return steps
+        version = operation.desired.flink_version
+        title = f"make sure that Flink {version} runs on this machine"
+        return (Step(action=Action.PREPARE, mark=version, title=title, inputs={"flink_version": version}), *steps)
+
+    def logs(self, application: str, flink_version: str) -> Sequence[Log]:
+        """Return the logs of the cluster's processes; they outlive it."""
+        from scurry.targets.logs import file_logs
+
+        return file_logs(self._services.directory / "local" / flink_version / "log")
+
+    # Acting
+
+    def run(self, step: Step, context: StepContext) -> Outcome:
+        """Make a step happen on the cluster that it concerns, whose dead TaskManagers are replaced before."""
+        match step.action:
+            case Action.PREPARE:
+                cluster = self._clusters.ensure(self._cluster_settings(step.inputs["flink_version"]))
+                return Outcome(detail={"url": cluster.rest_url})
+            case Action.CHECK:
+                return self._check(step, context)
+            case Action.UPLOAD | Action.SUBMIT:
+                return self._for(context).run(step, context)
+            case Action.DISPOSE:
+                return self._dispose(step, context)
+            case Action.STOP | Action.SNAPSHOT | Action.CANCEL | Action.RESCALE:
+                return self._owner(step.inputs["job_id"]).run(step, context)
+
+    def _check(self, step: Step, context: StepContext) -> Outcome:
+        target = self._for(context)
+        replaces: str | None = step.inputs.get("replaces")
+        owner = self._of_job(replaces) if replaces else None
+        if owner is not target:
+            # The old job is on the cluster of another Flink: here it frees no slots, and there it has to end well.
+            step = msgspec.structs.replace(step, inputs={**step.inputs, "replaces": None})
+            mode = context.desired.upgrade.mode if context.desired else None
+            if owner and replaces and mode is UpgradeMode.LAST_STATE and isinstance(context.restore, FromLatest):
+                check_retention(owner.rest, replaces, self.name)
+        try:
+            return target.run(step, context)
+        except TargetUnsuitable as error:
+            if "slots" not in error.message:
+                raise
+            raise TargetUnsuitable(
+                error.message,
+                target=self.name,
+                hint=f"Raise 'slots' of the target in scurry.yaml, and apply again; no restart is needed:\n"
+                f"  targets: {{{self.name}: {{kind: local, slots: {self._slots * 2}}}}}",
+            ) from error
+
+    def _dispose(self, step: Step, context: StepContext) -> Outcome:
+        for _, target in self._running():
+            return target.run(step, context)
+        self._delete(step.inputs["location"])
+        return Outcome()
+
+    def _delete(self, location: str) -> None:
+        """Delete a snapshot's files without a Flink: only what is one, and only in this workspace."""
+        path = local_path(location)
+        if path is None or not path.resolve().is_relative_to(self._state.resolve()):
+            raise RejectedByTarget(
+                f"{location!r} is not in this workspace, and no local cluster runs that could delete it",
+                target=self.name,
+            )
+        if (path / "_metadata").is_file():
+            shutil.rmtree(path)
+
+    # Which cluster
+
+    def _running(self) -> list[tuple[RunningCluster, RestTarget]]:
+        return [(cluster, self._connect(cluster)) for cluster in self._clusters.running()]
+
+    def _connect(self, cluster: RunningCluster) -> RestTarget:
+        started = cluster.job_manager.id if cluster.job_manager else None
+        if started not in self._connected:  # the address alone may have been another JobManager's before
+            rest = FlinkRest(RestSettings(url=cluster.rest_url), target=self.name)
+            self._connected[started] = RestTarget(self.name, rest, self._services, places=self._places)
+        return self._connected[started]
+
+    def _for(self, context: StepContext) -> RestTarget:
+        """The cluster for what is to run; one that died since it was prepared is started anew."""
+        desired = _wish(context)
+        cluster = self._clusters.heal(desired.flink_version)
+        if cluster is None:
+            cluster = self._clusters.ensure(self._cluster_settings(desired.flink_version))
+        return self._connect(cluster)
+
+    def _of_job(self, job_id: str) -> RestTarget | None:
+        """The cluster that shows a job. Raises `TargetUnavailable` when one does not answer."""
+        for _, target in self._running():
+            try:
+                target.rest.job_status(job_id)
+            except JobNotFound:
+                continue
+            return target
+        return None
+
+    def _owner(self, job_id: str) -> RestTarget:
+        target = self._of_job(job_id)
+        if target is None:
+            raise JobNotFound(f"no local cluster has a job {job_id}", target=self.name)
+        for cluster, candidate in self._running():
+            if candidate is target:
+                self._clusters.heal(cluster.flink_version)
+        return target
+
+    def _what_is_left(self, step: Step) -> Outcome | None:
+        """What a step on a job came to that no cluster knows any more: a cancel is done, a savepoint may be there."""
+        if step.action is Action.CANCEL:
+            left = self._places.retained([step.inputs["job_id"]])
+            return Outcome(snapshot=next(iter(left), None))
+        if step.action is Action.STOP:
+            left = self._places.retained([step.inputs["job_id"]])
+            savepoint = next((snapshot for snapshot in left if snapshot.kind is SnapshotKind.SAVEPOINT), None)
+            return Outcome(snapshot=savepoint) if savepoint and savepoint == left[0] else None
+        return None
+
+    def _cluster_settings(self, version: str) -> ClusterSettings:
+        settings, runtimes = self._settings, self._services.runtimes
+        only = settings.flink
+        if only and not f"{version}.".startswith(f"{only}."):
+            raise TargetUnsuitable(
+                f"target {self.name!r} runs only Flink {only}, and the application is for {version}",
+                target=self.name,
+                hint=f'Set `flink: "{only}"` in the application, or choose another target.',
+            )
+        return ClusterSettings(
+            flink=runtimes.flink(version),
+            java=self._java(version),
+            state_directory=self._state,
+            task_managers=settings.task_managers,
+            slots=self._slots,
+            job_manager_memory=parse_size(settings.job_manager_memory) if settings.job_manager_memory else None,
+            task_manager_memory=parse_size(settings.task_manager_memory) if settings.task_manager_memory else None,
+            config=self._config,
+            log_level=settings.log_level,
+            rest_port=settings.rest_port,
+        )
+
+    def _java(self, version: str) -> JavaRuntime:
+        runtimes, home = self._services.runtimes, self._settings.java_home
+        if home is None:
+            return runtimes.java(version)
+        from scurry.flink.jvm import find_java
+
+        path = str(self._services.root / Path(home).expanduser())
+        return find_java(version, cache=runtimes.cache, reporter=self._services.reporter, java_home=path)
+
+    @property
+    def _slots(self) -> int:
+        return self._settings.slots or max(processors(), _LEAST_SLOTS)
+
+
+def connect(name: str, settings: Settings | Mapping[str, Any], services: TargetServices) -> LocalTarget:
+    """Return the target that the settings describe; nothing is started."""
+    if isinstance(settings, Mapping):
+        from scurry.model.project import LocalTarget as Model
+
+        settings = Model.model_validate({"kind": "local", **settings})
+    clusters = LocalClusters(
+        services.directory / "local",
+        services.reporter,
+        class_data=services.runtimes.cache,
+        working_directory=services.root,
+    )
+    return LocalTarget(name, settings, services, clusters=clusters)
+
+
+def _merged(found: Sequence[Observed]) -> Observed:
+    """What several clusters say of one application; the one that has its live job, or its newest, speaks for all."""
+    first = max(found, key=lambda observed: (observed.live is not None, _newest(observed)))
+    jobs = sorted((job for observed in found for job in observed.jobs), key=_started, reverse=True)
+    shown = {job.id for job in jobs}
+    return msgspec.structs.replace(
+        first,
+        jobs=tuple(jobs),
+        strangers=tuple(job for observed in found for job in observed.strangers),
+        retained=tuple(snapshot for snapshot in found[0].retained if snapshot.job_id not in shown),
+    )
+
+
+def _newest(observed: Observed) -> float:
+    return max((_started(job) for job in observed.jobs), default=0.0)
+
+
+def _started(job: Job) -> float:
+    return job.started_at.timestamp() if job.started_at else 0.0
+
+
+def _wish(context: StepContext) -> Desired:
+    if context.desired is None:
+        raise AssertionError("this step belongs to an operation with a wish")
+    return context.desired
