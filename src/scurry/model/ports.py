@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from scurry.model.reporting import Activity, Reporter
 
@@ -115,6 +115,26 @@ class Target(Protocol):
         """
 
 
+class Log(Protocol):
+    """A log of one process. The lines of `more` go on where the call before it, of either, ended."""
+
+    name: str
+
+    def tail(self, lines: int) -> tuple[str, ...]:
+        """Return the last lines."""
+
+    def more(self) -> tuple[str, ...]:
+        """Return the lines that were added since."""
+
+
+@runtime_checkable
+class KeepsLogs(Protocol):
+    """What a target is, too, if it can give the logs of the processes that run an application."""
+
+    def logs(self, application: ApplicationId, flink_version: str) -> Sequence[Log]:
+        """Return the logs. Raises `TargetUnavailable`."""
+
+
 class Journal(Protocol):
     """The durable truth: revisions, operations and steps, snapshots, leases. Every write needs a valid lease."""
 
@@ -156,7 +176,7 @@ class Journal(Protocol):
     def start_operation(
         self, lease: Lease, operation: Operation, *, reason: str, revision: int | None
     ) -> OperationRecord:
-        """Remember that an operation begins."""
+        """Remember that an operation begins. Raises `JournalError` while an earlier one is open: end that first."""
 
     def finish_operation(
         self,
@@ -167,15 +187,18 @@ class Journal(Protocol):
         error: str | None = None,
         gap_s: float | None = None,
     ) -> None:
-        """Remember how it ended."""
+        """Remember how it ended. The same end again changes nothing; another one raises `JournalError`."""
 
     def start_step(self, lease: Lease, operation: int, step: Step) -> int:
-        """Remember that a step is about to run; durable when this returns. Returns its ordinal."""
+        """Remember that a step will run now; durable when this returns. Returns its ordinal, its index in `steps`."""
 
     def finish_step(
         self, lease: Lease, operation: int, ordinal: int, *, outcome: Outcome | None = None, error: str | None = None
     ) -> None:
-        """Remember how a step ended, and the snapshot that it brought."""
+        """Remember how a step ended, and the snapshot that it brought (or, for a dispose, took away).
+
+        Neither outcome nor error: it is known that it did not land.
+        """
 
     def drop_snapshot(self, lease: Lease, snapshot: Snapshot) -> None:
         """Remember that a snapshot is gone."""
@@ -189,6 +212,8 @@ __all__ = [
     "ArtifactStore",
     "Clock",
     "Journal",
+    "KeepsLogs",
+    "Log",
     "Marks",
     "Reporter",
     "Secrets",
