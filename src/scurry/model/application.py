@@ -42,7 +42,10 @@ MAX_PARALLELISM = 32768
 """Flink's own upper limit (KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM)"""
 CHECKPOINT_INTERVAL = "execution.checkpointing.interval"
 OLDEST_FLINK = (1, 18)
-RESERVED_VARIABLES = ("variables", "env", "outputs")
+RESERVED_VARIABLES = frozenset(
+    "variables env outputs true false none True False None and or not in is if else for loop self".split()
+)
+"""names that templates have for something else"""
 
 
 class CodeKind(StrEnum):

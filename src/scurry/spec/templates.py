@@ -64,14 +64,18 @@ class Templates:
         self._root = root.resolve()
 
     def script(self, path: Path) -> RenderedScript:
-        """Render an SQL file. Raises `SpecInvalid`."""
+        """Render an SQL file and split it to statements. Raises `SpecInvalid`."""
+        script = self.rendered(path)
+        secrets = self._secrets_in(script)
+        return RenderedScript(script=split_statements(script), secrets=secrets)
+
+    def rendered(self, path: Path) -> Script:
+        """Render a file; every character of the result knows its place. Raises `SpecInvalid`."""
         source = origins.normalized(read_text_file(path, shown(path)))
         name = str(path.resolve())
         environment = _Sandbox(self._folders(path))
         text = self._render(environment, name, lambda found: _places_in_file(environment, Path(found or name)))
-        script = Script(text=text, origins=self._origins(path, name, source, text))
-        secrets = self._secrets_in(script)
-        return RenderedScript(script=split_statements(script), secrets=secrets)
+        return Script(text=text, origins=self._origins(path, name, source, text))
 
     def text(self, text: str, place: Callable[[int, int], Place]) -> str:
         """Render a text of the YAML; `place` turns a line and column of it into a place. Raises `SpecInvalid`."""
