@@ -6,24 +6,28 @@ Part of floor 3: it knows all adapters and the project's settings. From a spec's
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scurry.model.errors import SpecInvalid, WorkspaceError
+from scurry.model.errors import RejectedByTarget, SpecInvalid, WorkspaceError
 from scurry.model.values import SecretRef
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from scurry.artifacts.lock import LockFile
     from scurry.artifacts.store import ArtifactStore
+    from scurry.flink.cluster import LocalClusters
     from scurry.flink.runtimes import Runtimes
     from scurry.journal.sqlite import SqliteJournal
     from scurry.model.desired import Desired
     from scurry.model.ports import Clock, Target
     from scurry.model.project import Project, TargetSettings
     from scurry.model.reporting import Reporter
+    from scurry.model.script import Script
     from scurry.model.values import Text
     from scurry.spec.load import LoadedApplication
 
@@ -61,6 +65,27 @@ class LocalSecrets:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             raise WorkspaceError(f"the secret {{file: {name}}} cannot be read: {reason}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a spec wishes for, and the script that it came from: Flink speaks of the script, people of their file."""
+
+    desired: Desired
+    script: Script | None
+
+    @contextmanager
+    def placing_errors(self) -> Iterator[None]:
+        """Turn what Flink says of the SQL script into problems with the line and column of the user's file."""
+        try:
+            yield
+        except RejectedByTarget as error:
+            from scurry.artifacts.sql_errors import locate
+
+            problem = self.script and locate(error.cause, self.script, flink_version=self.desired.flink_version)
+            if not problem:
+                raise
+            raise SpecInvalid((problem,)) from error
 
 
 class Assembly:
@@ -111,6 +136,13 @@ class Assembly:
         )
 
     @cached_property
+    def local_clusters(self) -> LocalClusters:
+        """The local clusters, for looking at them and stopping them."""
+        from scurry.flink.cluster import LocalClusters
+
+        return LocalClusters(self.directory / "local", self._reporter)
+
+    @cached_property
     def lock(self) -> LockFile:
         """What coordinates and Flink series are pinned to."""
         from scurry.artifacts.lock import LOCK_FILE, LockFile
@@ -158,8 +190,8 @@ class Assembly:
         _, notes = self._config(loaded, loaded.application.flink)
         return notes
 
-    def desired(self, file: Path, environment: str | None, target: str | None) -> Desired:
-        """Return the wish that a spec states: its artifact built and stored, its Flink version exact."""
+    def wish(self, file: Path, environment: str | None, target: str | None) -> Wish:
+        """Return what a spec wishes for: its artifact built and stored, its Flink version exact."""
         from scurry.artifacts.build import Workbench, build
         from scurry.engine.resolve import Placement, resolve
 
@@ -182,13 +214,14 @@ class Assembly:
         artifact = build(
             loaded.application, workbench, folder=loaded.folder, script=loaded.script, flink_version=version
         )
-        return resolve(
+        desired = resolve(
             application,
             Placement(id=loaded.id, target=name, flink_version=version),
             artifact=artifact,
             config=config,
             secrets=loaded.secrets,
         )
+        return Wish(desired=desired, script=loaded.script)
 
     def flink_version(self, asked: str) -> str:
         """Return the exact version for a series: the one that is pinned, else the newest, which is pinned then."""

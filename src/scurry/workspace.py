@@ -6,7 +6,7 @@ the same way (`_change`): hold the lease, settle what a crash left open, observe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -19,12 +19,13 @@ from scurry.model.reporting import SilentReporter
 if TYPE_CHECKING:
     from scurry.assembly import Assembly
     from scurry.engine.executor import Executor
+    from scurry.flink.cluster import LocalClusters
     from scurry.flink.runtimes import Runtimes
     from scurry.model.desired import Desired
     from scurry.model.journal import History, Lease, OperationRecord, Revision
     from scurry.model.observed import Observed
     from scurry.model.plan import Difference, Plan
-    from scurry.model.ports import Clock, Journal, Target
+    from scurry.model.ports import Clock, Journal, Log, Target
     from scurry.model.project import Project
     from scurry.model.report import Diagnosis, StatusReport
     from scurry.model.reporting import Reporter
@@ -80,7 +81,7 @@ class Workspace:
         """Return what `apply` would do now, and why. Changes nothing outside the workspace's own stores."""
         from scurry.engine.planner import make_plan
 
-        desired = self.assembly.desired(file, environment, target)
+        desired = self.assembly.wish(file, environment, target).desired
         history = self._reading.history(desired.application)
         observed = self._observe(desired.target, history)
         return make_plan(desired, observed, history, now=self.clock.now())
@@ -143,6 +144,19 @@ class Workspace:
         observed, history = self.observe(application)
         return known(name, observed, history)
 
+    def logs(self, application: str) -> Sequence[Log]:
+        """Return the logs of the processes that run an application. Raises `PlanError` when its target gives none."""
+        from scurry.model.ports import KeepsLogs
+
+        history = self._known(application)
+        target = self.target(_target_of(history))
+        if history.current is None or not isinstance(target, KeepsLogs):
+            raise PlanError(
+                f"target {target.name!r} gives no logs",
+                hint=f"To see what Flink itself shows, run:\n  scurry ui {application}",
+            )
+        return target.logs(application, history.current.desired.flink_version)
+
     def diagnose(self, application: str) -> Diagnosis:
         """Return what is wrong with an application, root cause first."""
         from scurry.engine.diagnosis import diagnose
@@ -168,14 +182,16 @@ class Workspace:
         """
         from scurry.engine.planner import make_plan
 
-        desired = self.assembly.desired(file, environment, target)
-        return self._change(
-            desired.application,
-            desired.target,
-            lambda observed, history: make_plan(desired, observed, history, now=self.clock.now()),
-            confirm=confirm,
-            wait=wait,
-        )
+        wish = self.assembly.wish(file, environment, target)
+        desired = wish.desired
+        with wish.placing_errors():
+            return self._change(
+                desired.application,
+                desired.target,
+                lambda observed, history: make_plan(desired, observed, history, now=self.clock.now()),
+                confirm=confirm,
+                wait=wait,
+            )
 
     def rollback(
         self, application: str, *, to: int | None = None, confirm: Confirm, wait: timedelta | None = None
@@ -297,6 +313,11 @@ class Workspace:
     def runtimes(self) -> Runtimes:
         """Flink and Java on this machine."""
         return self.assembly.runtimes
+
+    @property
+    def local_clusters(self) -> LocalClusters:
+        """The Flink clusters of this project on this machine."""
+        return self.assembly.local_clusters
 
     @property
     def _reading(self) -> Journal:
