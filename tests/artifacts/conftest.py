@@ -72,12 +72,17 @@ def runner(flink_version: str, runtimes: Runtimes) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(flink_version: str, runtimes: Runtimes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
+def cluster(
+    flink_version: str, runtimes: Runtimes, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningCluster]:
     """One JobManager and one TaskManager of the version."""
     folder = tmp_path_factory.mktemp("cluster")
     clusters = LocalClusters(folder / "local", SilentReporter())
     settings = ClusterSettings(
-        flink=runtimes.flink(flink_version), java=runtimes.java(flink_version), state_directory=folder / "state", slots=8
+        flink=runtimes.flink(flink_version),
+        java=runtimes.java(flink_version),
+        state_directory=folder / "state",
+        slots=8,
     )
     try:
         yield clusters.ensure(settings)

@@ -28,7 +28,9 @@ _ENDED = ("FAILED", "CANCELED", "FINISHED")
 class SqlRig:
     """One cluster for the tests of one Flink version; each test has a folder of its own."""
 
-    def __init__(self, cluster: RunningCluster, rest: FlinkRest, *, runner: Path, store: ArtifactStore, folder: Path) -> None:
+    def __init__(
+        self, cluster: RunningCluster, rest: FlinkRest, *, runner: Path, store: ArtifactStore, folder: Path
+    ) -> None:
         self._cluster = cluster
         self.rest = rest
         self._runner = runner

@@ -49,7 +49,6 @@ KEEPS = {
 }
 
 
-
 REFUSED = {
     "another aggregate, with an accumulator of the same type": (
         "INSERT INTO totals SELECT name, SUM(amount) FROM clicks GROUP BY name"

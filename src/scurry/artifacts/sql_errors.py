@@ -21,12 +21,12 @@ _MARK = re.compile(
     re.DOTALL,
 )
 _BETWEEN_CAUSES = re.compile(r"\r?\nscurry-sql-error cause\r?\n")
-_LEAD_IN = re.compile(r"^SQL (?:parse|validation) failed\. ")
+_LEAD_IN = re.compile(r"^(?:SQL (?:parse|validation) failed\. )+")
 _POSITION = re.compile(r"^(?:From line \d+, column \d+ to line \d+, column \d+|At line \d+, column \d+): ?")
 _POSITION_AFTER = re.compile(r" at line \d+, column \d+(?=\.)")
 _EXPECTING = re.compile(r"\s*Was expecting(?: one of)?:?\s.*", re.DOTALL)
 _NO_FACTORY = re.compile(
-    r"Could not find any (?:factory|format factory) for identifier '(?P<name>[^']*)' that implements '(?P<kind>[^']*)'"
+    r"Could not find any (?P<format>format )?factory for identifier '(?P<name>[^']*)'(?: that implements '(?P<kind>[^']*)')?"
 )
 _AVAILABLE = re.compile(r"Available factory identifiers are:\s*(?P<names>.*)", re.DOTALL)
 _TABLE = re.compile(r"\btable '(?P<name>[^']+)'")
@@ -56,18 +56,23 @@ def locate(cause: str, script: Script, *, flink_version: str | None = None) -> P
 
 def _message(causes: list[str]) -> str:
     """The root cause in one line or a few; Flink's lead-ins and positions are told by the place."""
-    root = next((text for text in reversed(causes) if " " in text.strip()), causes[-1])
-    text = _LEAD_IN.sub("", root.strip())
-    text = _POSITION.sub("", text)
-    text = _EXPECTING.sub("", text)
-    text = _POSITION_AFTER.sub("", text).strip()
-    return text or root.strip()
+    root = _cleaned(causes[-1])
+    if " " in root or len(causes) == 1:
+        return root
+    return f"{_cleaned(causes[-2]).rstrip('.')}: {root}"  # a mere name, as of a class that was not found
+
+
+def _cleaned(text: str) -> str:
+    for pattern in (_LEAD_IN, _POSITION, _EXPECTING, _POSITION_AFTER):
+        text = pattern.sub("", text.strip())
+    return text.strip()
 
 
 def _missing(found: re.Match[str], causes: list[str], index: int, script: Script, flink_version: str | None) -> Problem:
     """A connector, format or catalog that is in neither Flink nor the spec's connectors."""
-    name, interface = found["name"], found["kind"].rpartition(".")[2]
-    what = "format" if "Format" in interface else "catalog" if "Catalog" in interface else "connector"
+    name, interface = found["name"], (found["kind"] or "").rpartition(".")[2]
+    is_format = found["format"] or "Format" in interface
+    what = "format" if is_format else "catalog" if "Catalog" in interface else "connector"
     table = next((match["name"] for text in causes if (match := _TABLE.search(text))), None)
     there = next((match["names"] for text in causes if (match := _AVAILABLE.search(text))), "")
     known = ", ".join(line.strip() for line in there.splitlines() if line.strip())

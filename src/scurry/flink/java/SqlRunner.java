@@ -46,7 +46,7 @@ public final class SqlRunner {
             "\\s*(?:--[^\\n]*\\n\\s*|/\\*.*?\\*/\\s*)*SET\\s+'?execution\\.runtime-mode'?\\s*=\\s*'?(\\w+)'?[\\s;]*",
             Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
     /** Calcite's "at line 1, column 10." and "From line 1, column 8 to line 1, column 10: …". */
-    private static final Pattern POSITION = Pattern.compile("\\b(?:at|[Ff]rom) line (\\d+), column (\\d+)");
+    private static final Pattern POSITION = Pattern.compile("\\b(?:[Aa]t|[Ff]rom) line (\\d+), column (\\d+)");
 
     private final List<String> statements;
     private final Map<String, String> secrets;
