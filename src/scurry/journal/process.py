@@ -6,10 +6,7 @@ pid namespace go with it, and the process's start time, since pids are used agai
 
 from __future__ import annotations
 
-import getpass
 import os
-import platform
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,11 +28,13 @@ def this_process() -> Process:
 
 def default_owner() -> str:
     """Return how a lease names its holder to people: `user@host pid 123`."""
+    import getpass
+
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # no such user in the password database, as in many containers
         user = f"uid {os.getuid()}"
-    return f"{user}@{platform.node()} pid {os.getpid()}"
+    return f"{user}@{os.uname().nodename} pid {os.getpid()}"
 
 
 def is_provably_dead(process: Process) -> bool:
@@ -55,9 +54,11 @@ def is_provably_dead(process: Process) -> bool:
 def _host() -> str:
     boot = Path("/proc/sys/kernel/random/boot_id")
     try:
-        return f"{platform.node()} {boot.read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
+        return f"{os.uname().nodename} {boot.read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
     except OSError:  # not Linux: the hardware address tells machines of the same name apart
-        return f"{platform.node()} {uuid.getnode():x}"
+        import uuid
+
+        return f"{os.uname().nodename} {uuid.getnode():x}"
 
 
 def _started(pid: int) -> str | None:

@@ -7,7 +7,7 @@ needs are kept in `application`, so that its cost does not grow with the journal
 
 from __future__ import annotations
 
-import uuid
+import os
 from typing import TYPE_CHECKING, Any
 
 from scurry import __version__
@@ -130,7 +130,7 @@ def migrate(execute: Callable[[str, tuple[str, ...]], Any], found: int) -> None:
             execute(statement, ())
     facts = {"schema_version": str(len(MIGRATIONS)), "written_by": __version__}
     if found == 0:
-        facts["lineage"] = uuid.uuid4().hex
+        facts["lineage"] = os.urandom(16).hex()
     for name, value in facts.items():
         execute(
             "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",

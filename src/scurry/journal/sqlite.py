@@ -33,7 +33,7 @@ class SqliteJournal(SqlJournal):
         Raises `JournalTooNew`, `JournalDamaged`, or `WorkspaceError` when the file or its directory may not be used.
         """
         database = SqliteDatabase(path, read_only=read_only)
-        return cls(database, clock=clock, owner=owner or default_owner())
+        return cls(database, clock=clock, owner=owner or ("" if read_only else default_owner()))
 
 
 class SqliteDatabase:

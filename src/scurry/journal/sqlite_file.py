@@ -213,7 +213,7 @@ def _told(error: sqlite3.Error, path: Path) -> ScurryError:
     name = f"the journal {str(path)!r}"
     if code == sqlite3.SQLITE_FULL:
         return WorkspaceError(
-            f"{name} cannot be written: no room on the disk. What was not written is not in it; it is not damaged",
+            f"{name} cannot be written: no room on the disk. What is in it is whole",
             hint="Make room and run the same command again.",
         )
     if code in _DAMAGED:
