@@ -18,6 +18,7 @@ COMMANDS = {
     "status": "look",
     "watch": "look",
     "diagnose": "look",
+    "logs": "logs",
     "ui": "look",
     "history": "past",
     "diff": "past",
@@ -28,6 +29,7 @@ COMMANDS = {
     "delete": "lifecycle",
     "snapshot": "snapshot",
     "runtime": "runtime",
+    "local": "local",
     "schema": "schema",
 }
 """command → the file in this package that has it, in the order of the help"""

@@ -8,7 +8,7 @@ import typer
 
 from scurry.cli import options
 from scurry.cli.change import finish, tell
-from scurry.cli.main import CHANGES, DONE, ERROR
+from scurry.cli.exit_codes import CHANGES, DONE, ERROR
 from scurry.cli.session import Session, command, new_app
 
 if TYPE_CHECKING:

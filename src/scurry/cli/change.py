@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scurry.cli.main import DONE, ERROR
+from scurry.cli.exit_codes import DONE, ERROR
 
 if TYPE_CHECKING:
     from scurry.cli.session import Session

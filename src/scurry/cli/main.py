@@ -1,7 +1,6 @@
 """The entry point: answers `--version` at once, runs everything else, and is the one place where errors end.
 
-Exit codes: 0 done, 1 error, 2 usage, 3 `plan --check` found changes, 130 interrupted by Ctrl-C. Nothing is imported
-here that `--version` does not need.
+Nothing is imported here that `--version` does not need.
 """
 
 from __future__ import annotations
@@ -10,10 +9,10 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from scurry.cli.exit_codes import DONE, ERROR, INTERRUPTED, USAGE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-DONE, ERROR, USAGE, CHANGES, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

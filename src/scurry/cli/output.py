@@ -36,12 +36,15 @@ def write_json(schema: str, document: dict[str, Any]) -> None:
     sys.stdout.write(text.decode() + "\n")
 
 
-def ask(question: str, *, refusal: str) -> bool:
+def ask(question: str) -> bool:
     """Ask on the terminal; anything but yes is no. Raises `Refused` when there is nobody to ask."""
     from scurry.model.errors import Refused
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Refused(refusal, hint="To do it without being asked, add --yes. Nothing was changed.")
+        raise Refused(
+            "this needs a yes, and there is no terminal to ask on; nothing was changed",
+            hint="To do it without being asked, add --yes.",
+        )
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -59,7 +59,7 @@ def install(
 
 
 @app.command()
-@command()
+@command(asks=True)
 def remove(
     session: Session,
     version: Annotated[str, typer.Argument(metavar="VERSION", help="As `scurry runtime list` shows it.")],
@@ -68,6 +68,7 @@ def remove(
     """Delete an installed runtime from the cache. It is installed again when something needs it."""
     from scurry.cli import views
 
+    session.agree(f"- {kind.value} {version} is deleted from {session.workspace.runtimes.cache}")
     freed = session.workspace.runtimes.remove(kind.value, version)
     session.answer(
         "runtime-remove",

@@ -27,7 +27,8 @@ Document = dict[str, Any]
 """what `--json` writes: plain values, dates and the model's structs; `schema` is put before it"""
 
 _SHARED = {"workspace": options.WorkspaceDirectory, "as_json": options.AsJson, "verbose": options.Verbose}
-_CHANGING = {"yes": options.Yes, "wait": options.Wait}
+_ASKING = {"yes": options.Yes}
+_CHANGING = {**_ASKING, "wait": options.Wait}
 _DEFAULTS: dict[str, Any] = {"workspace": None, "as_json": False, "verbose": False, "yes": False, "wait": None}
 
 
@@ -93,6 +94,16 @@ class Session:
 
         output.write(text, to_stderr=self.as_json)
 
+    def agree(self, what: str) -> None:
+        """Tell what is about to be done and ask. Raises `Refused` when declined, or when nobody can be asked."""
+        from scurry.cli import output
+        from scurry.model.errors import Refused
+
+        if not self.as_json or not self.yes:
+            self.say(what)
+        if not self.yes and not output.ask("Do it?"):
+            raise Refused("declined; nothing was changed")
+
     def confirm_twice(self, plan: "Plan") -> bool:
         """Show a plan that drops state, ask, and ask again with what is dropped."""
         from scurry.cli import output
@@ -100,7 +111,7 @@ class Session:
         if not self.confirm(plan):
             return False
         dropped = " ".join(sentence for change in plan.changes for sentence in change.consequences)
-        return self.yes or output.ask(f"{dropped}\nAre you sure?", refusal="nobody can be asked here")
+        return self.yes or output.ask(f"{dropped}\nAre you sure?")
 
     def confirm(self, plan: "Plan") -> bool:
         """Show a plan and ask. Raises `Refused` when there is nobody to ask and `--yes` is not given."""
@@ -108,17 +119,17 @@ class Session:
 
         if not self.as_json or not self.yes:
             self.say(views_plan.text(plan))
-        return self.yes or output.ask("Do it?", refusal=f"{plan.application!r}: nobody can be asked here")
+        return self.yes or output.ask("Do it?")
 
 
 def command(
-    *, changes: bool = False
+    *, changes: bool = False, asks: bool = False
 ) -> Callable[[Callable[Concatenate[Session, P], int | None]], Callable[..., int | None]]:
-    """Give a function the session, and its command line the shared options; with `changes` also `--yes` and `--wait`.
+    """Give a function the session, and its command line the shared options. The function may return an exit code.
 
-    The function may return an exit code.
+    `changes`: it changes an application; so it also has `--yes` and `--wait`. `asks`: only `--yes`.
     """
-    shared = {**_SHARED, **(_CHANGING if changes else {})}
+    shared = {**_SHARED, **(_CHANGING if changes else _ASKING if asks else {})}
 
     def decorate(function: Callable[Concatenate[Session, P], int | None]) -> Callable[..., int | None]:
         def run(**given: Any) -> int | None:
