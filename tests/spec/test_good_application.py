@@ -354,3 +354,21 @@ def problems_of_file(folder: Path) -> list[str]:
     with pytest.raises(SpecInvalid) as caught:
         load_application(folder / "application.yaml")
     return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_mistake_in_a_variable_of_the_project_is_told_in_the_projects_file(folder: Path) -> None:
+    write(
+        folder,
+        {
+            "scurry.yaml": """\
+                variables: {a: 1, b: "{{ gone }}"}
+                environments:
+                  prod: {variables: {c: "x {{ lost }}"}, target: local}
+                """,
+        },
+    )
+    text = MINIMAL + "variables: {d: 1}\n"
+    assert problems(folder, text, environment="prod") == [
+        "scurry.yaml:1:26: variables.b: the variable 'gone' is not defined; known: a, c, d",
+        "scurry.yaml:3:31: variables.c: the variable 'lost' is not defined; known: a, b, d",
+    ]

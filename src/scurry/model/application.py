@@ -42,8 +42,9 @@ MAX_PARALLELISM = 32768
 """Flink's own upper limit (KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM)"""
 CHECKPOINT_INTERVAL = "execution.checkpointing.interval"
 OLDEST_FLINK = (1, 18)
-RESERVED_VARIABLES = frozenset(
-    "variables env outputs true false none True False None and or not in is if else for loop self".split()
+RESERVED_VARIABLES = (
+    *("variables", "env", "outputs", "true", "false", "none", "True", "False", "None"),
+    *("and", "or", "not", "in", "is", "if", "else", "for", "loop", "self"),
 )
 """names that templates have for something else"""
 

@@ -133,7 +133,10 @@ def read_duration(value: object) -> timedelta:
     text = read_text(value)
     if re.fullmatch(r"[0-9.]+", text):
         raise ValueError(f"'{text}' has no unit; write for example {text}s or {text}min")
-    duration = parse_duration(text)
+    try:
+        duration = parse_duration(text)
+    except OverflowError:
+        raise ValueError(f"'{text}' is longer than anybody can wait") from None
     if not duration:
         raise ValueError(f"'{text}' is no time at all")
     return duration

@@ -161,11 +161,11 @@ class MemoryTarget(SpecModel):
 class OtherTarget(SpecModel):
     """A target that another package brings (entry point `scurry.targets`); its settings are its own."""
 
-    model_config = ConfigDict(
-        extra="allow", json_schema_extra={"properties": {"kind": {"not": {"enum": list(BUILT_IN_KINDS)}}}}
-    )
+    model_config = ConfigDict(extra="allow")
 
-    kind: Filled = Field(description="The entry point's name.")
+    kind: Filled = Field(
+        description="The entry point's name.", json_schema_extra={"not": {"enum": list(BUILT_IN_KINDS)}}
+    )
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -234,7 +234,10 @@ class Project(SpecModel):
     )
     variables: Variables = Field(default_factory=dict, description="Values for the templates of all applications.")
     repositories: Annotated[
-        tuple[Annotated[Repository, BeforeValidator(_read_repository)], ...], BeforeValidator(_read_repositories)
+        tuple[
+            Annotated[Repository, BeforeValidator(_read_repository, json_schema_input_type=Address | Repository)], ...
+        ],
+        BeforeValidator(_read_repositories),
     ] = Field((), description="Maven repositories, asked in order; without any, Maven Central.")
     flink: Mapping[FlinkVersion, Filled] = Field(
         default_factory=dict,
@@ -244,16 +247,23 @@ class Project(SpecModel):
     java_home: Filled | None = Field(None, description="The Java for everything; without it, one that fits is found.")
 
     _root: Path = PrivateAttr(default_factory=Path)
+    _places: Mapping[Any, Any] = PrivateAttr(default_factory=dict)
 
     @property
     def root(self) -> Path:
         """The folder of scurry.yaml; without one, the folder that the search began at."""
         return self._root
 
-    def at(self, root: Path) -> Project:
-        """Return the same project in another folder."""
+    @property
+    def places(self) -> Mapping[Any, Any]:
+        """Where the values stand in scurry.yaml, as its reader tells it; empty when there is no file."""
+        return self._places
+
+    def at(self, root: Path, *, places: Mapping[Any, Any] | None = None) -> Project:
+        """Return the same project in a folder, with the places of its values."""
         copy = self.model_copy()
         copy._root = root
+        copy._places = places or {}
         return copy
 
     def all_targets(self) -> Mapping[str, TargetSettings]:

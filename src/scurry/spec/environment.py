@@ -16,6 +16,7 @@ from scurry.spec.yaml_source import Source
 
 if TYPE_CHECKING:
     from scurry.model.project import Project
+    from scurry.spec.yaml_source import KeyPath, Span
 
 _KEY = "environments"
 
@@ -68,16 +69,22 @@ def problems_in(whole: Source) -> list[Problem]:
 
 
 def _on_project(source: Source, project: Project, environment: str | None) -> Source:
-    variables: dict[str, Any] = dict(project.variables)
-    below: dict[str, Any] = {}
+    data: dict[str, Any] = {"variables": dict(project.variables)}
+    below = Source(file=source.file, data=data, spans=_moved(project, ("variables",), ("variables",)))
     shared = project.environments.get(environment) if environment else None
-    if shared:
-        variables.update(shared.variables)
-        if shared.target:
-            below["target"] = shared.target
-    if variables:
-        below["variables"] = variables
-    return lay_over(Source(file=source.file, data=below), source) if below else source
+    if shared and environment:
+        for key, value in (("variables", dict(shared.variables)), ("target", shared.target)):
+            spans = _moved(project, (_KEY, environment, key), (key,))
+            below = lay_over(below, Source(file=source.file, data={key: value} if value else {}, spans=spans))
+    if not below.data["variables"]:
+        below = replace(below, data={key: value for key, value in below.data.items() if key != "variables"})
+    return lay_over(below, source) if below.data else source
+
+
+def _moved(project: Project, start: KeyPath, end: KeyPath) -> dict[KeyPath, Span]:
+    """Return the places of a part of scurry.yaml as if it stood elsewhere."""
+    length = len(start)
+    return {(*end, *path[length:]): span for path, span in project.places.items() if path[:length] == start}
 
 
 def _without_environments(source: Source) -> Source:

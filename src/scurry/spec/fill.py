@@ -39,10 +39,11 @@ def fill(source: Source, *, env: Mapping[str, str], root: Path) -> tuple[Source,
     if isinstance(variables, Mapping):
         trees = {name: _tree(value, source.place(("variables", name)), problems) for name, value in variables.items()}
         for name in _in_order(trees, source.place(("variables",), of_key=True), problems):
-            filler = _Filler(source, _Names(known, env, root), problems)
+            others = tuple(other for other in variables if other != name)
+            filler = _Filler(source, _Names(known, env, root, others), problems)
             known[name] = filler.fill(trees[name], ("variables", name))
         data["variables"] = {name: known[name] for name in variables}
-    filler = _Filler(source, _Names(known, env, root), problems)
+    filler = _Filler(source, _Names(known, env, root, tuple(known)), problems)
     filled = {key: value if key == "variables" else filler.fill(value, (key,)) for key, value in data.items()}
     return replace(source, data=filled), problems
 
@@ -54,11 +55,12 @@ class _Names:
     variables: Mapping[str, Any]
     env: Mapping[str, str]
     root: Path
+    suggested: tuple[str, ...]
 
     def templates(self) -> Templates:
         from scurry.spec.templates import Templates
 
-        return Templates(variables=self.variables, env=self.env, root=self.root)
+        return Templates(variables=self.variables, env=self.env, root=self.root, suggested=self.suggested)
 
 
 class _Filler:

@@ -148,7 +148,7 @@ def read_project(file: Path) -> Project:
         problems = [*problems, *_project_problems(project, source)]
     if project is None or problems:
         raise SpecInvalid(in_file_order(problems))
-    return project.at(file.parent)
+    return project.at(file.parent, places=source.spans)
 
 
 def _validated(

@@ -38,15 +38,15 @@ def application_schema() -> Schema:
 
 def project_schema() -> Schema:
     """Return the schema of `scurry.yaml`."""
-    return _schema_of(Project.model_json_schema(), name="project")
+    return _schema_of(Project.model_json_schema(), name="project", templates=False)
 
 
-def _schema_of(schema: Schema, *, name: str) -> Schema:
+def _schema_of(schema: Schema, *, name: str, templates: bool = True) -> Schema:
     result = deepcopy(schema)
     result.setdefault("$defs", {})
     for node in list(_nodes(result)):
         _strip(node)
-    for node in list(_nodes(result)):
+    for node in list(_nodes(result)) if templates else ():
         _allow_template(node)
     return {"$schema": DIALECT, "$id": f"urn:scurry:schema:{name}", **result}
 

@@ -55,13 +55,21 @@ def render_script(
 
 
 class Templates:
-    """Renders templates with the same names."""
+    """Renders templates with the same names. `suggested` are those that the reader of an error may have meant."""
 
-    def __init__(self, *, variables: Mapping[str, Any], env: Mapping[str, str], root: Path) -> None:
+    def __init__(
+        self,
+        *,
+        variables: Mapping[str, Any],
+        env: Mapping[str, str],
+        root: Path,
+        suggested: tuple[str, ...] | None = None,
+    ) -> None:
         self.secrets: dict[str, SecretRef] = {}
         self._variables = {name: with_secrets(value, name, self.secrets) for name, value in variables.items()}
         self._env = env
         self._root = root.resolve()
+        self._suggested = tuple(self._variables) if suggested is None else suggested
 
     def script(self, path: Path) -> RenderedScript:
         """Render an SQL file and split it to statements. Raises `SpecInvalid`."""
@@ -108,7 +116,6 @@ class Templates:
         return text
 
     def _told(self, missing: Missing, places: Callable[[str], _Places]) -> Problem:
-        known = list(self._variables)
         of = str(missing.of) if isinstance(missing.of, Names) else None
         if of == "outputs":
             message = f"'outputs.{missing.name}' cannot be had: outputs of the infrastructure are not read yet"
@@ -117,7 +124,7 @@ class Templates:
             message = f"the environment variable '{missing.name}' is not set"
             hint = f"export {missing.name}=…"
         elif of == "variables" or missing.of is None:
-            message = f"the variable '{missing.name}' is not defined; {did_you_mean(missing.name, known)}"
+            message = f"the variable '{missing.name}' is not defined; {did_you_mean(missing.name, self._suggested)}"
             hint = f"variables: {{{missing.name}: …}}"
         else:
             keys = list(missing.of) if isinstance(missing.of, Mapping) else []
