@@ -44,6 +44,13 @@ class Remembering(SilentReporter):
         self.warnings.append(text)
 
 
+@pytest.fixture(autouse=True)
+def _no_proxy_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' own servers are asked directly, whatever this machine's environment says."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
+
+
 @pytest.fixture
 def reporter() -> Remembering:
     return Remembering()

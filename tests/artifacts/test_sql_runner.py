@@ -236,7 +236,7 @@ def test_a_script_goes_on_after_its_jobmanager_planned_it_before(rig: SqlRig) ->
     rig.feed("first", "a")
     script = """
         CREATE TABLE words (word STRING)
-        WITH ('connector' = 'filesystem', 'path' = '{folder}/in', 'format' = 'csv', 'source.monitor-interval' = '100ms');
+        WITH ('connector' = 'filesystem', 'path' = '{folder}/in', 'format' = 'csv', 'source.monitor-interval' = '1s');
         CREATE TABLE counts (word STRING, n BIGINT) WITH ('connector' = 'print', 'print-identifier' = 'counts-{tag}');
         INSERT INTO counts SELECT word, COUNT(*) FROM words GROUP BY word
     """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from scurry.artifacts.disk import settle, staging, writing
-from scurry.artifacts.repository import open_pool
+from scurry.artifacts.repository import because, open_pool
 from scurry.model.errors import ArtifactError, MissingExtra
 
 if TYPE_CHECKING:
@@ -45,10 +45,9 @@ class Downloads:
         if self._offline:
             return self._as_before(known, url, "the network is not to be used")
         tag = _tag_of(known)
+        headers = {**_authorization(url), **({"If-None-Match": tag} if tag else {})}
         try:
-            response = open_pool(url).request(
-                "GET", url, headers={"If-None-Match": tag} if tag else {}, preload_content=False
-            )
+            response = open_pool(url).request("GET", url, headers=headers, preload_content=False)
             with response:
                 if response.status == 304:
                     return known
@@ -59,7 +58,7 @@ class Downloads:
                 chunks = response.stream(_CHUNK, decode_content=False)
                 return self._receive(chunks, known, size, response.headers.get("ETag"))
         except urllib3.exceptions.HTTPError as error:
-            return self._as_before(known, url, str(error).replace(url, _shown(url)))
+            return self._as_before(known, url, because(error))
 
     def s3(self, url: str) -> Path:
         """Return an object of S3, with the credentials that boto3 finds. Raises `ArtifactError`, `MissingExtra`."""
@@ -76,7 +75,7 @@ class Downloads:
             return self._as_before(known, url, "the network is not to be used")
         tag = _tag_of(known)
         try:
-            client: Any = boto3.client("s3")
+            client: Any = boto3.session.Session().client("s3")
             given: Any = client.get_object(Bucket=match[1], Key=match[2], **({"IfNoneMatch": tag} if tag else {}))
             return self._receive(
                 given["Body"].iter_chunks(_CHUNK), known, int(given["ContentLength"]), given.get("ETag")
@@ -133,6 +132,15 @@ class Downloads:
 def _tag_of(known: Path) -> str | None:
     tag = known.parent / _TAG
     return tag.read_text("utf-8") if known.is_file() and tag.is_file() else None
+
+
+def _authorization(url: str) -> dict[str, str]:
+    from urllib3.util import make_headers
+
+    parts = urlsplit(url)
+    if parts.username is None:
+        return {}
+    return dict(make_headers(basic_auth=f"{unquote(parts.username)}:{unquote(parts.password or '')}"))
 
 
 def _shown(url: str) -> str:

@@ -226,19 +226,27 @@ def open_pool(url: str) -> urllib3.PoolManager:
     import urllib3
 
     parts = urlsplit(url)
-    context = ssl.create_default_context(cafile=os.environ.get("REQUESTS_CA_BUNDLE") or None)
     timeout = urllib3.Timeout(connect=15, read=60)
     retries = urllib3.Retry(total=3, backoff_factor=0.3, status_forcelist=(429, 502, 503, 504), raise_on_status=False)
     proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+    if parts.scheme == "http" and not proxy:
+        return urllib3.PoolManager(timeout=timeout, retries=retries)
+    context = ssl.create_default_context(cafile=os.environ.get("REQUESTS_CA_BUNDLE") or None)
     if proxy:
         return urllib3.ProxyManager(proxy, ssl_context=context, timeout=timeout, retries=retries)
     return urllib3.PoolManager(ssl_context=context, timeout=timeout, retries=retries)
 
 
+def because(error: Exception) -> str:
+    """What urllib3 could not do, without the address, which may hold a secret."""
+    reason = getattr(error, "reason", None)
+    return str(reason if isinstance(reason, Exception) else error)
+
+
 def _unreachable(repository: Repository, path: str, error: Exception) -> ArtifactError:
     return ArtifactError(
         f"{path.rpartition('/')[2]!r} is not in the cache, and the repository {repository.name!r} ({repository.url}) "
-        f"cannot be reached: {error}",
+        f"cannot be reached: {because(error)}",
         hint="Check the network, and `repositories` in scurry.yaml",
     )
 

@@ -26,7 +26,8 @@ _POSITION = re.compile(r"^(?:From line \d+, column \d+ to line \d+, column \d+|A
 _POSITION_AFTER = re.compile(r" at line \d+, column \d+(?=\.)")
 _EXPECTING = re.compile(r"\s*Was expecting(?: one of)?:?\s.*", re.DOTALL)
 _NO_FACTORY = re.compile(
-    r"Could not find any (?P<format>format )?factory for identifier '(?P<name>[^']*)'(?: that implements '(?P<kind>[^']*)')?"
+    r"Could not find any (?P<format>format )?factory for identifier '(?P<name>[^']*)'"
+    r"(?: that implements '(?P<kind>[^']*)')?"
 )
 _AVAILABLE = re.compile(r"Available factory identifiers are:\s*(?P<names>.*)", re.DOTALL)
 _TABLE = re.compile(r"\btable '(?P<name>[^']+)'")
