@@ -57,7 +57,8 @@ def distribution(folder: Path, flink: FlinkRuntime, java: JavaRuntime) -> Distri
     home = folder / f"flink-{flink.version}"
     home.mkdir(parents=True)
     for name in ("lib", "opt", "plugins"):
-        (home / name).symlink_to(flink.home / name)
+        # Links to the files, not to the folder: Flink's scripts look with `find`, which does not follow that one.
+        shutil.copytree(flink.home / name, home / name, copy_function=os.symlink)
     wheel = _wheel(folder, flink.version)
     with zipfile.ZipFile(wheel) as packed:
         for name in packed.namelist():

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import tempfile
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -50,8 +51,16 @@ class CompilationFailed(ScurryError):
     code = "internal-error"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A Java program that is not scurry's own: its name, and its files' texts by name."""
+
+    name: str
+    sources: Mapping[str, bytes]
+
+
 def compile_program(
-    name: str,
+    program: str | Program,
     *,
     flink: FlinkRuntime,
     java: JavaRuntime,
@@ -61,13 +70,15 @@ def compile_program(
 ) -> Path:
     """Return the folder of a program's classes, compiled now if they were not before. About 2 s the first time.
 
+    `program` is the name of one of scurry's own, or another one.
+
     `fetch_ecj` gets the compiler's jar from elsewhere than Maven Central. Raises `RuntimeUnavailable` when the compiler
     cannot be had or the cache not be written, `CompilationFailed`.
     """
     from filelock import FileLock
 
     told = reporter or SilentReporter()
-    sources = _sources(name)
+    name, sources = (program, _sources(program)) if isinstance(program, str) else (program.name, program.sources)
     folder = cache / "java-programs"
     final = folder / f"{name}-{flink.version}-{_key(sources, flink)}"
     if (final / _DONE).is_file():
