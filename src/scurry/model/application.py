@@ -19,6 +19,7 @@ from scurry.model.fields import (
     Duration,
     Filled,
     Flag,
+    FlinkVersion,
     Line,
     Misplaced,
     Options,
@@ -26,11 +27,11 @@ from scurry.model.fields import (
     Texts,
     Value,
     Values,
+    Variables,
     describe,
     read_flag,
     read_text,
     read_texts,
-    read_tree,
 )
 from scurry.model.schedule import parse_schedule
 
@@ -41,12 +42,6 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 MAX_PARALLELISM = 32768
 """Flink's own upper limit (KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM)"""
 CHECKPOINT_INTERVAL = "execution.checkpointing.interval"
-OLDEST_FLINK = (1, 18)
-RESERVED_VARIABLES = (
-    *("variables", "env", "outputs", "true", "false", "none", "True", "False", "None"),
-    *("and", "or", "not", "in", "is", "if", "else", "for", "loop", "self"),
-)
-"""names that templates have for something else"""
 
 
 class CodeKind(StrEnum):
@@ -64,17 +59,6 @@ def read_name(value: object) -> str:
         raise ValueError(f"the name is {len(text)} characters long; 100 is the most")
     if not re.fullmatch(NAME_PATTERN, text):
         raise ValueError(f"'{text}' is not a name: letters, digits, '-', '_' and '.', beginning with a letter or digit")
-    return text
-
-
-def read_flink_version(value: object) -> str:
-    """Read `2.3` (the newest patch) or `2.3.0`. Raises `ValueError`."""
-    text = read_text(value)
-    match = re.fullmatch(r"(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?", text)
-    if not match:
-        raise ValueError(f'\'{text}\' is not a Flink version; write a series like "2.3" or a release like "2.3.0"')
-    if (int(match[1]), int(match[2])) < OLDEST_FLINK:
-        raise ValueError(f"Flink {text} is older than 1.18, the oldest that scurry runs")
     return text
 
 
@@ -115,35 +99,12 @@ def read_allowed(value: object) -> bool | tuple[str, ...]:
         raise ValueError(f"{describe(value)} is neither true, false nor a list of operators' uids") from None
 
 
-def read_variables(value: object) -> dict[str, Any]:
-    """Read variables for templates: names to any values, secrets as references. Raises `ValueError`."""
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{describe(value)} is not a map of variables")
-    for name in value:
-        if not isinstance(name, str) or not name.isidentifier():
-            message = f"'{name}' cannot be a variable's name: letters, digits and '_', not beginning with a digit"
-            raise Misplaced(message, str(name), of_key=True)
-        if name in RESERVED_VARIABLES:
-            raise Misplaced(f"'{name}' cannot be a variable's name: templates have it", name, of_key=True)
-    return {name: read_tree(item) for name, item in value.items()}
-
-
 Name = Annotated[
     str,
     PlainValidator(read_name),
     WithJsonSchema({"type": "string", "pattern": NAME_PATTERN, "maxLength": 100}),
 ]
-FlinkVersion = Annotated[
-    str,
-    PlainValidator(read_flink_version),
-    WithJsonSchema({"type": ["string", "number"], "pattern": r"^\d+\.\d+(\.\d+)?$"}),
-]
 Connector = Annotated[str, PlainValidator(read_connector), WithJsonSchema({"type": "string"})]
-Variables = Annotated[
-    Mapping[str, Any],
-    PlainValidator(read_variables),
-    WithJsonSchema({"type": "object", "propertyNames": {"pattern": r"^[A-Za-z_]\w*$"}}),
-]
 Allowed = Annotated[
     bool | tuple[str, ...],
     PlainValidator(read_allowed),

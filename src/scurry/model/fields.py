@@ -15,6 +15,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Pl
 from scurry.model.values import SecretRef, Text, parse_duration
 
 SECRET_SOURCES = ("env", "file", "secretsmanager")
+OLDEST_FLINK = (1, 18)
+RESERVED_VARIABLES = (
+    *("variables", "env", "outputs", "true", "false", "none", "True", "False", "None"),
+    *("and", "or", "not", "in", "is", "if", "else", "for", "loop", "self"),
+)
+"""names that templates have for something else"""
 
 
 class SpecModel(BaseModel):
@@ -186,6 +192,30 @@ def read_memory(value: object) -> str:
     return text
 
 
+def read_flink_version(value: object) -> str:
+    """Read `2.3` (the newest patch) or `2.3.0`. Raises `ValueError`."""
+    text = read_text(value)
+    match = re.fullmatch(r"(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?", text)
+    if not match:
+        raise ValueError(f'\'{text}\' is not a Flink version; write a series like "2.3" or a release like "2.3.0"')
+    if (int(match[1]), int(match[2])) < OLDEST_FLINK:
+        raise ValueError(f"Flink {text} is older than 1.18, the oldest that scurry runs")
+    return text
+
+
+def read_variables(value: object) -> dict[str, Any]:
+    """Read variables for templates: names to any values, secrets as references. Raises `ValueError`."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{describe(value)} is not a map of variables")
+    for name in value:
+        if not isinstance(name, str) or not name.isidentifier():
+            message = f"'{name}' cannot be a variable's name: letters, digits and '_', not beginning with a digit"
+            raise Misplaced(message, str(name), of_key=True)
+        if name in RESERVED_VARIABLES:
+            raise Misplaced(f"'{name}' cannot be a variable's name: templates have it", name, of_key=True)
+    return {name: read_tree(item) for name, item in value.items()}
+
+
 _SECRET_SCHEMA: dict[str, Any] = {
     "type": "object",
     "description": "A reference to a secret, resolved at the last moment: an environment variable or a file.",
@@ -221,3 +251,13 @@ Texts: TypeAlias = Annotated[tuple[Line, ...], BeforeValidator(read_texts)]
 Values: TypeAlias = Annotated[tuple[Value, ...], BeforeValidator(read_texts)]
 Options: TypeAlias = Annotated[Mapping[Filled, Value], BeforeValidator(read_options), WithJsonSchema(_OPTIONS_SCHEMA)]
 """Flink options: dotted keys to values"""
+FlinkVersion: TypeAlias = Annotated[
+    str,
+    PlainValidator(read_flink_version),
+    WithJsonSchema({"type": ["string", "number"], "pattern": r"^\d+\.\d+(\.\d+)?$"}),
+]
+Variables: TypeAlias = Annotated[
+    Mapping[str, Any],
+    PlainValidator(read_variables),
+    WithJsonSchema({"type": "object", "propertyNames": {"pattern": r"^[A-Za-z_]\w*$"}}),
+]

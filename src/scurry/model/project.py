@@ -22,18 +22,19 @@ from pydantic import (
     model_validator,
 )
 
-from scurry.model.application import Variables, read_flink_version
 from scurry.model.fields import (
     WHOLE,
     Duration,
     Filled,
     Flag,
+    FlinkVersion,
     Line,
     Memory,
     Misplaced,
     Options,
     SpecModel,
     Value,
+    Variables,
     read_duration,
     read_filled,
     read_text,
@@ -62,9 +63,6 @@ def read_log_level(value: object) -> str:
 
 Address: TypeAlias = Annotated[
     str, PlainValidator(read_address), WithJsonSchema({"type": "string", "pattern": "^https?://"})
-]
-FlinkVersion: TypeAlias = Annotated[
-    str, PlainValidator(read_flink_version), WithJsonSchema({"type": ["string", "number"]})
 ]
 LogLevel: TypeAlias = Annotated[
     str, PlainValidator(read_log_level), WithJsonSchema({"type": "string", "enum": list(LOG_LEVELS)})

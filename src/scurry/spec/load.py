@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from scurry.model.application import Application
 from scurry.model.errors import Place, Problem, SpecInvalid
 from scurry.model.project import PROJECT_FILE, OtherTarget, Project
 from scurry.spec.complaint import did_you_mean, problems_of
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from scurry.model.application import Application
     from scurry.model.script import Script
     from scurry.model.values import SecretRef
     from scurry.spec.templates import RenderedScript
@@ -76,6 +76,8 @@ def load_application(
 
     Raises `SpecInvalid` with all problems in file order; those of the other environments count, too.
     """
+    from scurry.model.application import Application
+
     project = project or load_project(path.absolute().parent)
     env = os.environ if env is None else env
     whole = read_yaml(path)
@@ -121,6 +123,8 @@ def _problems_elsewhere(
     whole: Source, chosen: str | None, project: Project, *, known: list[Problem]
 ) -> Iterator[Problem]:
     """Validate the environments that were not chosen, as far as their templates allow."""
+    from scurry.model.application import Application
+
     for name in names_in(whole):
         if name == chosen:
             continue
