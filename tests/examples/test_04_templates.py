@@ -28,11 +28,11 @@ def test_two_environments_run_side_by_side_each_with_its_variables(make_stage: M
         _run_the_role(stage, environment)
     assert stage.status("large-orders@dev")["phase"] == stage.status("large-orders@production")["phase"] == "running"
 
-    _order(tmp_path / "dev", ["1,test,Mickey,0.50", "2,test,Minnie,1.00", "3,eu,Donald,5000.00"])
-    _order(tmp_path / "production", ["4,eu,Ada,99.99", "5,eu,Bob,100.00", "6,us,Cleo,249.99", "7,us,Dan,250.00"])
-    wait_until(lambda: _large(tmp_path / "dev", "test") == ["2,Minnie,1.00"], "dev's large orders")
-    wait_until(lambda: _large(tmp_path / "production", "eu") == ["5,B.,100.00"], "production's in the EU")
-    wait_until(lambda: _large(tmp_path / "production", "us") == ["7,D.,250.00"], "production's in the US")
+    _order(tmp_path / "dev", ["1,test,Mickey,0.50", "2,test,Minnie,1.25", "3,eu,Donald,5000.00"])
+    _order(tmp_path / "production", ["4,eu,Ada,99.99", "5,eu,Bob,100.01", "6,us,Cleo,249.99", "7,us,Dan,250.01"])
+    wait_until(lambda: _large(tmp_path / "dev", "test") == ["2,Minnie,1.25"], "dev's large orders")
+    wait_until(lambda: _large(tmp_path / "production", "eu") == ["5,B.,100.01"], "production's in the EU")
+    wait_until(lambda: _large(tmp_path / "production", "us") == ["7,D.,250.01"], "production's in the US")
     assert not (tmp_path / "dev" / "large" / "eu").exists()
 
     stage.edit("application.yaml", "limits: {test: 1}", "limits: {test: 2}")
