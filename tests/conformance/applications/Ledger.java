@@ -1,0 +1,90 @@
+import java.nio.file.Paths;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.functions.RichMapFunction;
+import org.apache.flink.api.common.serialization.SimpleStringEncoder;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.connector.sink2.Sink;
+import org.apache.flink.connector.file.sink.FileSink;
+import org.apache.flink.core.fs.Path;
+import org.apache.flink.runtime.state.FunctionInitializationContext;
+import org.apache.flink.runtime.state.FunctionSnapshotContext;
+import org.apache.flink.streaming.api.checkpoint.CheckpointedFunction;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.sink.filesystem.rollingpolicies.OnCheckpointRollingPolicy;
+import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
+
+/**
+ * A job for tests whose output tells whether its state was kept: numbers from 0 on, one line `number key count` each,
+ * where the count is the key's so far. Misbehaves as its arguments (`key=value`) say.
+ */
+public final class Ledger {
+    private static final int KEYS = 8;
+
+    public static void main(String[] args) throws Exception {
+        Map<String, String> wish = new HashMap<>();
+        for (String arg : args) {
+            String[] parts = arg.split("=", 2);
+            wish.put(parts[0], parts.length > 1 ? parts[1] : "");
+        }
+        if (wish.containsKey("fail-main")) {
+            throw new IllegalStateException("told to fail");
+        }
+        long pause = Long.parseLong(wish.getOrDefault("pause", "2"));
+        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+        // Slow before the exchange: behind it, its full buffers would hold up the barriers of checkpoints for long.
+        env.fromSequence(0, Long.MAX_VALUE).uid("numbers").name("numbers")
+                .map(number -> {
+                    Thread.sleep(pause);
+                    return number;
+                }).returns(Long.class).uid("slowly").name("slowly")
+                .keyBy(number -> number % KEYS)
+                .map(new Counting(wish)).uid("counting").name("counting")
+                .sinkTo(sink(wish.get("out"))).uid("lines").name("lines");
+        env.execute();
+    }
+
+    private static Sink<String> sink(String folder) {
+        if (folder == null) {
+            return new DiscardingSink<>();
+        }
+        return FileSink.forRowFormat(Path.fromLocalFile(Paths.get(folder).toFile()), new SimpleStringEncoder<String>())
+                .withRollingPolicy(OnCheckpointRollingPolicy.build())
+                .build();
+    }
+
+    private static final class Counting extends RichMapFunction<Long, String> implements CheckpointedFunction {
+        private final Map<String, String> wish;
+        private transient ValueState<Long> count;
+
+        private Counting(Map<String, String> wish) {
+            this.wish = wish;
+        }
+
+        @Override
+        public void open(OpenContext context) throws Exception {
+            Thread.sleep(Long.parseLong(wish.getOrDefault("slow-start", "0")));
+            count = getRuntimeContext().getState(new ValueStateDescriptor<>("count", Long.class));
+        }
+
+        @Override
+        public String map(Long number) throws Exception {
+            if (wish.containsKey("fail")) {
+                throw new IllegalStateException("told to fail at number " + number);
+            }
+            Long before = count.value();
+            count.update(before == null ? 1 : before + 1);
+            return number + " " + number % KEYS + " " + count.value();
+        }
+
+        @Override
+        public void snapshotState(FunctionSnapshotContext context) throws Exception {
+            Thread.sleep(Long.parseLong(wish.getOrDefault("slow-snapshot", "0")));
+        }
+
+        @Override
+        public void initializeState(FunctionInitializationContext context) {}
+    }
+}
