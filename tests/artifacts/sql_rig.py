@@ -7,6 +7,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, TypeVar
 
+from scurry.artifacts.jar_package import package_jar
 from scurry.artifacts.sql_package import package_sql
 from scurry.flink.rest import FlinkRest, JarRequest
 from scurry.model.errors import RejectedByTarget
@@ -42,6 +43,12 @@ class SqlRig:
         """Package a script and upload its jar. `{folder}` and `{tag}` in it are this test's."""
         text = sql.replace("{folder}", str(self.folder)).replace("{tag}", self.tag)
         artifact = package_sql(script_of(text), connectors=connectors, runner=self._runner, store=self._store)
+        return self.rest.upload(self._store.path(artifact), name="app.jar")
+
+    def upload_nested(self, sql: str, connectors: Sequence[Path]) -> str:
+        """The same with the connectors as jars in the jar."""
+        plain = package_sql(script_of(sql), connectors=(), runner=self._runner, store=self._store)
+        artifact = package_jar(self._store.path(plain), connectors=connectors, store=self._store)
         return self.rest.upload(self._store.path(artifact), name="app.jar")
 
     def run(

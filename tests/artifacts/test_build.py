@@ -98,6 +98,28 @@ def test_a_python_script_is_stored_with_its_modules(bench: Workbench, tmp_path: 
         assert archive.namelist() == ["main.py", "other.py"]
 
 
+def test_connectors_of_a_jar_go_into_its_lib_folder(
+    bench: Workbench, tmp_path: Path, repository: MavenRepository
+) -> None:
+    repository.add("org.a:connector:1.0")
+    write_jar(tmp_path / "app.jar", {"com/example/Main.class": b"main" * 1000, "META-INF/APP.SF": b"signature"})
+    spec: dict[str, Any] = {
+        "code": {"jar": "app.jar", "main_class": "com.example.Main"},
+        "connectors": ["mvn:org.a:connector:1.0"],
+    }
+    artifact = built(bench, tmp_path, **spec)
+    with zipfile.ZipFile(bench.store.path(artifact)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [
+            "META-INF/MANIFEST.MF",
+            "com/example/Main.class",
+            "META-INF/APP.SF",
+            "lib/connector-1.0.jar",
+        ]
+        assert archive.read("com/example/Main.class") == b"main" * 1000
+    assert built(bench, tmp_path, **spec) == artifact
+
+
 @pytest.mark.flink
 @pytest.mark.network
 def test_a_script_becomes_a_jar_with_its_connectors(
@@ -115,7 +137,7 @@ def test_a_script_becomes_a_jar_with_its_connectors(
         secrets=NoSecrets(),
         reporter=bench.reporter,
     )
-    spec = {"code": {"sql": "queries.sql"}, "connectors": ["mvn:org.a:connector:1.0"]}
+    spec: dict[str, Any] = {"code": {"sql": "queries.sql"}, "connectors": ["mvn:org.a:connector:1.0"]}
     artifact = built(real, tmp_path, flink_version, **spec)
     assert artifact.file_name == "orders.jar"
     with zipfile.ZipFile(bench.store.path(artifact)) as archive:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scurry.artifacts.python_package import package_python
+from scurry.artifacts.python_package import PythonParts, package_python
 from scurry.model.desired import ArtifactKind
 from scurry.model.errors import ArtifactError, SpecInvalid
+from tests.artifacts.jars import write_jar
 
 if TYPE_CHECKING:
     from scurry.artifacts.store import ArtifactStore
 
+REQUIREMENTS = PythonParts(requirements="requirements.txt")
 FILES = {
     "job/main.py": "import helper\n",
     "job/helper.py": "",
@@ -46,8 +48,8 @@ def base(tmp_path: Path) -> Path:
     return tmp_path / "project"
 
 
-def names(store: ArtifactStore, base: Path, **options: object) -> list[str]:
-    artifact = package_python("job/main.py", base=base, store=store, **options)  # type: ignore[arg-type]
+def names(store: ArtifactStore, base: Path, parts: PythonParts | None = None) -> list[str]:
+    artifact = package_python("job/main.py", parts or PythonParts(), base=base, store=store)
     with zipfile.ZipFile(store.path(artifact)) as archive:
         assert archive.testzip() is None
         return archive.namelist()
@@ -58,9 +60,18 @@ def test_the_script_and_the_modules_beside_it_go_in(store: ArtifactStore, base: 
 
 
 def test_files_that_the_spec_names_go_beside_the_script(store: ArtifactStore, base: Path) -> None:
-    found = names(store, base, files=("data/lookup.csv", "data/more"), requirements="requirements.txt")
+    found = names(
+        store,
+        base,
+        PythonParts(
+            files=("data/lookup.csv", "data/more"),
+            requirements="requirements.txt",
+            connectors=[write_jar(base.parent / "connector-1.0.jar", {})],
+        ),
+    )
     assert found == [
         "helper.py",
+        "lib/connector-1.0.jar",
         "lookup.csv",
         "main.py",
         "more/deep.json",
@@ -71,7 +82,7 @@ def test_files_that_the_spec_names_go_beside_the_script(store: ArtifactStore, ba
 
 
 def test_it_is_a_python_artifact_named_after_its_script(store: ArtifactStore, base: Path) -> None:
-    artifact = package_python("job/main.py", base=base, store=store, requirements="requirements.txt")
+    artifact = package_python("job/main.py", REQUIREMENTS, base=base, store=store)
     assert (artifact.kind, artifact.file_name) == (ArtifactKind.PYTHON, "main.zip")
     with zipfile.ZipFile(store.path(artifact)) as archive:
         assert archive.read("requirements.txt") == b"pandas==2.2\nrequests\n"
@@ -110,16 +121,16 @@ def test_a_script_that_is_no_text_is_told(store: ArtifactStore, base: Path) -> N
 
 def test_what_is_missing_is_told_by_its_name(store: ArtifactStore, base: Path) -> None:
     with pytest.raises(ArtifactError, match=r"the requirements 'gone\.txt' do not exist"):
-        package_python("job/main.py", base=base, store=store, requirements="gone.txt")
+        package_python("job/main.py", PythonParts(requirements="gone.txt"), base=base, store=store)
     with pytest.raises(ArtifactError, match=r"'gone\.csv' of `code\.files` does not exist"):
-        package_python("job/main.py", base=base, store=store, files=["gone.csv"])
+        package_python("job/main.py", PythonParts(files=["gone.csv"]), base=base, store=store)
 
 
 @pytest.mark.parametrize("line", ["-r other.txt", "-e .", "--constraint limits.txt"])
 def test_requirements_that_refer_to_files_outside_are_refused(store: ArtifactStore, base: Path, line: str) -> None:
     (base / "requirements.txt").write_text(f"pandas\n{line}\n")
     with pytest.raises(ArtifactError, match="refers to a file that the package would not hold") as caught:
-        package_python("job/main.py", base=base, store=store, requirements="requirements.txt")
+        package_python("job/main.py", REQUIREMENTS, base=base, store=store)
     assert caught.value.place is not None
     assert caught.value.place.line == 2
 
@@ -127,4 +138,4 @@ def test_requirements_that_refer_to_files_outside_are_refused(store: ArtifactSto
 def test_requirements_that_are_no_text_are_refused(store: ArtifactStore, base: Path) -> None:
     (base / "requirements.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ArtifactError, match="are not UTF-8 text"):
-        package_python("job/main.py", base=base, store=store, requirements="requirements.txt")
+        package_python("job/main.py", REQUIREMENTS, base=base, store=store)

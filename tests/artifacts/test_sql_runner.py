@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scurry.artifacts.lock import LockFile
+from scurry.artifacts.maven import Maven
+from scurry.artifacts.repository import Repositories
 from scurry.artifacts.sql_errors import locate
 from scurry.flink.rest import JarRequest
 from scurry.model.errors import Problem, RejectedByTarget
@@ -15,6 +18,8 @@ from tests.artifacts.sql_rig import wait_for
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from scurry.flink.runtimes import Runtimes
+    from tests.artifacts.conftest import Remembering
     from tests.artifacts.sql_rig import SqlRig
 
 pytestmark = [pytest.mark.flink, pytest.mark.timeout(600)]
@@ -254,3 +259,24 @@ def test_a_job_is_one_job_also_for_a_batch_that_is_over_at_once(rig: SqlRig) -> 
     job = rig.run(BATCH + SINK + "INSERT INTO sink VALUES (1), (2);")
     assert rig.wait_for_state(job, "FINISHED") == "FINISHED"
     assert wait_for(lambda: rig.rest.job(job).vertices or None, "vertices")
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("way", ["merged", "nested"])
+def test_a_real_connector_is_found_in_the_jar(
+    rig: SqlRig, runtimes: Runtimes, reporter: Remembering, flink_version: str, way: str
+) -> None:
+    """Merged into the jar of an SQL application, or under lib/ in a jar of the user's own."""
+    version = {"1.20.5": "3.2.0-1.19", "2.3.0": "4.0.1-2.0"}[flink_version]
+    remotes = Repositories((), cache=runtimes.cache, reporter=reporter)
+    maven = Maven(remotes, LockFile(rig.folder / "scurry.lock"), reporter=reporter)
+    connectors = maven.jars(
+        [f"mvn:org.apache.flink:flink-sql-connector-kafka:{version}"], flink=runtimes.flink(flink_version)
+    )
+    sql = SINK + (
+        "CREATE TABLE orders (n BIGINT) WITH ('connector' = 'kafka', 'topic' = 'orders', 'format' = 'csv', "
+        "'properties.bootstrap.servers' = '127.0.0.1:9', 'scan.startup.mode' = 'earliest-offset');\n"
+        "INSERT INTO sink SELECT n FROM orders"
+    )
+    jar = rig.upload(sql, connectors) if way == "merged" else rig.upload_nested(sql, connectors)
+    assert "orders" in str(rig.rest.plan(jar, JarRequest()).nodes)

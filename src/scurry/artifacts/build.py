@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from scurry.model.application import CodeKind
-from scurry.model.desired import ArtifactKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from scurry.artifacts.lock import LockFile
     from scurry.artifacts.maven import Maven
     from scurry.artifacts.store import ArtifactStore
+    from scurry.flink.installed import FlinkRuntime
     from scurry.flink.runtimes import Runtimes
     from scurry.model.application import Application
     from scurry.model.desired import Artifact
@@ -82,32 +82,43 @@ def build(
 def _jar(application: Application, workbench: Workbench, folder: Path) -> Artifact:
     from scurry.artifacts.fetch import fetch_jar
     from scurry.artifacts.jar import check_jar
+    from scurry.artifacts.jar_package import package_jar
 
     code = application.code
     path = fetch_jar(code.source, base=folder, maven=workbench.maven, downloads=workbench.downloads)
     check_jar(path, code.main_class, called=code.source)
-    return workbench.store.put_file(path, ArtifactKind.JAR)
+    return package_jar(path, connectors=_connectors(application, workbench, folder), store=workbench.store)
 
 
 def _python(application: Application, workbench: Workbench, folder: Path) -> Artifact:
-    from scurry.artifacts.python_package import package_python
+    from scurry.artifacts.python_package import PythonParts, package_python
 
     code = application.code
-    return package_python(
-        code.source, base=folder, store=workbench.store, requirements=code.requirements, files=code.files
+    parts = PythonParts(
+        requirements=code.requirements, files=code.files, connectors=_connectors(application, workbench, folder)
+    )
+    return package_python(code.source, parts, base=folder, store=workbench.store)
+
+
+def _connectors(
+    application: Application, workbench: Workbench, folder: Path, flink: FlinkRuntime | None = None
+) -> tuple[Path, ...]:
+    from scurry.artifacts.fetch import fetch_connectors
+
+    if not application.connectors:
+        return ()
+    return fetch_connectors(
+        application.connectors, base=folder, maven=workbench.maven, downloads=workbench.downloads, flink=flink
     )
 
 
 def _sql(application: Application, workbench: Workbench, folder: Path, script: Script, flink_version: str) -> Artifact:
-    from scurry.artifacts.fetch import fetch_connectors
     from scurry.artifacts.sql_package import package_sql
     from scurry.flink.java_programs import ECJ_PATH, compile_program
 
     runtimes = workbench.runtimes
     flink = runtimes.flink(flink_version)
-    connectors = fetch_connectors(
-        application.connectors, base=folder, maven=workbench.maven, downloads=workbench.downloads, flink=flink
-    )
+    connectors = _connectors(application, workbench, folder, flink)
     runner = compile_program(
         "SqlRunner",
         flink=flink,

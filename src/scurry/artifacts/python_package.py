@@ -1,7 +1,7 @@
 """A PyFlink application's code to one zip, the same to the byte wherever it is made.
 
-In it: the entry script at the top, the modules beside it, other files that the spec names, `requirements.txt`.
-Nothing is installed or imported here.
+In it: the entry script at the top, the modules beside it, other files that the spec names, `requirements.txt`,
+connectors under `lib/`. Nothing is installed or imported here.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import ast
 import io
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scurry.artifacts.jar_package import LIBRARIES
 from scurry.artifacts.zip_writer import ZipWriter
 from scurry.model.desired import ArtifactKind
 from scurry.model.errors import ArtifactError, Place, Problem, SpecInvalid
@@ -28,30 +30,34 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 _LARGEST_BYTES = 512 << 20
 
 
-def package_python(
-    entry: str,
-    *,
-    base: Path,
-    store: ArtifactStore,
-    requirements: str | None = None,
-    files: Sequence[str] = (),
-) -> Artifact:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonParts:
+    """What a script needs besides the modules that lie beside it; paths are relative to the spec's folder."""
+
+    requirements: str | None = None
+    files: Sequence[str] = ()
+    """files and folders, which go beside the script under their own names"""
+    connectors: Sequence[Path] = ()
+    """jars, which go under `lib/`"""
+
+
+def package_python(entry: str, parts: PythonParts = PythonParts(), *, base: Path, store: ArtifactStore) -> Artifact:
     """Build the zip of a PyFlink application and store it.
 
-    `entry` (the script), `requirements` and `files` (files and folders that go beside the script, under their own
-    names) are relative to `base`, the spec's folder. Raises `SpecInvalid` with the place in a script that does not
-    parse, `ArtifactError`, `WorkspaceError`.
+    `entry` (the script) and the parts are relative to `base`, the spec's folder. Raises `SpecInvalid` with the place
+    in a script that does not parse, `ArtifactError`, `WorkspaceError`.
     """
     script = base / entry
     _check_script(script, entry)
     content = dict(_modules(script.parent))
-    for name in files:
+    for name in parts.files:
         content.update(_named(base / name, name))
+    content.update({f"{LIBRARIES}{path.name}": path for path in parts.connectors})
     content[script.name] = script
     content.pop(REQUIREMENTS, None)
     data = {name: _read(path) for name, path in content.items()}
-    if requirements is not None:
-        data[REQUIREMENTS] = _requirements(base / requirements, requirements)
+    if parts.requirements is not None:
+        data[REQUIREMENTS] = _requirements(base / parts.requirements, parts.requirements)
     if sum(map(len, data.values())) > _LARGEST_BYTES:
         raise ArtifactError(
             f"the files of {entry!r} are larger than {_LARGEST_BYTES >> 20} MiB together",
