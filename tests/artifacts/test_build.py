@@ -9,6 +9,7 @@ import pytest
 
 from scurry.artifacts.build import Workbench, build
 from scurry.artifacts.lock import LockFile
+from scurry.flink.fetch import maven_central
 from scurry.flink.runtimes import Runtimes
 from scurry.model.application import Application
 from scurry.model.desired import ArtifactKind
@@ -133,7 +134,7 @@ def test_a_script_becomes_a_jar_with_its_connectors(
         store=bench.store,
         runtimes=runtimes,
         lock=bench.lock,
-        repositories=[*bench.repositories, Repository(url="https://repo.maven.apache.org/maven2")],
+        repositories=[*bench.repositories, Repository(url=maven_central())],
         secrets=NoSecrets(),
         reporter=bench.reporter,
     )

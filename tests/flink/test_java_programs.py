@@ -33,11 +33,11 @@ def ecj(runtimes: Runtimes) -> Path:
     """The compiler, from the shared cache."""
     compile_program("SqlRunner", flink=runtimes.flink("2.3.0"), java=runtimes.java("2.3.0"), cache=default_cache())
     if not ECJ.exists():  # the program was compiled before, by a compiler that came from elsewhere
-        from scurry.flink.fetch import fetch
+        from scurry.flink.fetch import fetch, maven_central
         from scurry.model.reporting import SilentReporter
 
         ECJ.parent.mkdir(parents=True, exist_ok=True)
-        fetch(f"https://repo.maven.apache.org/maven2/{ECJ_PATH}", ECJ.parent, title="", reporter=SilentReporter())
+        fetch(f"{maven_central()}/{ECJ_PATH}", ECJ.parent, title="", reporter=SilentReporter())
     return ECJ
 
 

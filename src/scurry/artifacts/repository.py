@@ -10,10 +10,12 @@ import os
 import re
 import ssl
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from scurry.artifacts.disk import staging, sync_folder, writing
+from scurry.flink.fetch import maven_central
 from scurry.model.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -43,9 +45,6 @@ class Repository:
     password: Text | None = None
 
 
-MAVEN_CENTRAL = Repository(name="Maven Central", url="https://repo.maven.apache.org/maven2")
-
-
 class FileNotInRepositories(Exception):
     """None of the repositories has the file. Never leaves this package."""
 
@@ -66,13 +65,18 @@ class Repositories:
         secrets: Secrets | None = None,
         offline: bool = False,
     ) -> None:
-        self.all = tuple(repositories) or (MAVEN_CENTRAL,)
+        self._given = tuple(repositories)
         self.folder = cache / "maven"
         self._locks = cache / "locks"
         self._reporter = reporter
         self._secrets = secrets
         self._offline = offline
         self._pools: dict[str, urllib3.PoolManager] = {}
+
+    @cached_property
+    def all(self) -> tuple[Repository, ...]:
+        """The repositories, in the order in which they are asked; without any, Maven Central."""
+        return self._given or (Repository(name="Maven Central", url=maven_central()),)
 
     def cached(self, path: str) -> Path | None:
         """Return where a file is if it has been fetched before."""

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 20
 
 
+def maven_central() -> str:
+    """Return the address of Maven Central as jgo knows it; jgo is imported only when somebody asks."""
+    from jgo.constants import MAVEN_CENTRAL_URL
+
+    return str(MAVEN_CENTRAL_URL)
+
+
 def fetch(url: str, into: Path, *, title: str, reporter: Reporter) -> Path:
     """Download a file and return where it is.
 

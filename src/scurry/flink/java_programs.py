@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from scurry.flink.fetch import fetch
+from scurry.flink.fetch import fetch, maven_central
 from scurry.flink.install_cache import clear_errors
 from scurry.model.errors import RuntimeUnavailable, ScurryError
 from scurry.model.reporting import SilentReporter
@@ -36,7 +36,6 @@ ECJ_VERSION = "3.32.0"
 ECJ_PATH = f"org/eclipse/jdt/ecj/{ECJ_VERSION}/ecj-{ECJ_VERSION}.jar"
 """within a Maven repository"""
 _ECJ_SHA256 = "07e034c44a019c0c6394a06ee7b5c344e5518f6083c0fd046f2d8fd16a6760e2"
-_CENTRAL = "https://repo.maven.apache.org/maven2"
 
 _PROGRAMS: Mapping[str, tuple[str, ...]] = {"SqlRunner": ("SqlRunner.java", "StableUids.java")}
 # Flink 1.18 to 2.3 all run on Java 11. There is no `--release`: a Java without a compiler lacks what it needs.
@@ -158,7 +157,7 @@ def _compiler(folder: Path, fetch_ecj: Callable[[], Path] | None, reporter: Repo
         return known
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as area:
         title = f"Downloading the Eclipse compiler {ECJ_VERSION}"
-        file = fetch(f"{_CENTRAL}/{ECJ_PATH}", folder.__class__(area), title=title, reporter=reporter)
+        file = fetch(f"{maven_central()}/{ECJ_PATH}", folder.__class__(area), title=title, reporter=reporter)
         return _checked(file).replace(known)
 
 
