@@ -53,6 +53,14 @@ ADDED = [
         "variables: {a-b: 1}",
         "{4}:13: variables.a-b: 'a-b' cannot be a variable's name: letters, digits and '_', not beginning with a digit",
     ),
+    (
+        "variables: {a: {secretsmanager: x}}",
+        "{4}:16: variables.a: a secret of AWS Secrets Manager comes with the managed target, "
+        "which this version does not have yet; use {env: NAME} or {file: path}",
+    ),
+    ("labels: {a: {<<: b}}", "{4}:18: << merges a map (or a list of maps), and this is neither"),
+    ("labels: {[a]: b}", "{4}:10: a key has to be a text"),
+    ("labels: {a: {env: B}}", "{4}:13: labels.a: a map is not a text"),
     ("upgrade: savepoint", "{4}:10: upgrade: 'savepoint' is not a map of keys and values"),
     (
         "upgrade: {mode: savepiont}",
@@ -285,3 +293,33 @@ def test_an_unknown_environment_names_the_known_ones(folder: Path) -> None:
         "application.yaml:4:1: environments: the environment 'prodution' is not known; did you mean 'production'?"
     ]
     assert load(folder, text, environment="staging").id == "flights@staging"
+
+
+def test_a_file_that_may_not_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(folder, {"application.yaml": MINIMAL})
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(SpecInvalid) as caught:
+        load_application(folder / "application.yaml")
+    assert str(caught.value) == "application.yaml: cannot be read: Permission denied"
+
+
+def test_a_script_without_a_statement_is_told(folder: Path) -> None:
+    write(folder, {"queries.sql": "-- nothing yet\n;\n"})
+    assert problems(folder, MINIMAL) == ["queries.sql:1:1: the script holds no statement"]
+
+
+def test_a_script_that_is_not_text_is_told(folder: Path) -> None:
+    (folder / "queries.sql").write_bytes(b"SELECT 1;\n\x80")
+    assert problems(folder, MINIMAL) == ["queries.sql:2:1: the file is not UTF-8 text: byte 0x80 stands here"]
+
+
+def test_a_secret_where_only_a_text_belongs_is_told(folder: Path) -> None:
+    told = problems(folder, MINIMAL + "variables: {s: {env: S}}\ndescription: '{{ s }}'\nparallelism: '{{ s }}'\n")
+    assert told == [
+        "application.yaml:5:14: description: a secret is not a text",
+        "application.yaml:6:14: parallelism: a secret is not a whole number",
+    ]

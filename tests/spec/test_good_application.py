@@ -372,3 +372,12 @@ def test_a_mistake_in_a_variable_of_the_project_is_told_in_the_projects_file(fol
         "scurry.yaml:1:26: variables.b: the variable 'gone' is not defined; known: a, c, d",
         "scurry.yaml:3:31: variables.c: the variable 'lost' is not defined; known: a, b, d",
     ]
+
+
+def test_templates_make_flags_and_lists_of_operators_are_read(folder: Path) -> None:
+    text = MINIMAL + "upgrade: {rollback: '{{ 1 > 2 }}', allow_non_restored_state: [a, b]}\n"
+    policy = load(folder, text).application.upgrade_policy()
+    assert not policy.rollback
+    assert policy.allow_non_restored_state == ("a", "b")
+    text = MINIMAL + "upgrade: {allow_non_restored_state: []}\n"
+    assert load(folder, text).application.upgrade_policy().allow_non_restored_state is False

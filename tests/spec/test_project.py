@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
 
 from scurry.model.errors import SpecInvalid
-from scurry.model.project import LocalTarget, MemoryTarget, RestTarget
+from scurry.model.project import LocalTarget, MemoryTarget, OtherTarget, RestTarget
 from scurry.model.values import SecretRef
 from scurry.spec.load import load_project
 from tests.spec.writing import write
@@ -185,3 +186,12 @@ SEVERAL = {
         "scurry.yaml:1:17: repositories[0].ulr: the key 'ulr' is not known; did you mean 'url'?",
     ],
 }
+
+
+def test_a_target_of_another_package_keeps_its_own_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = EntryPoint(name="moon", value="moon:connect", group="scurry.targets")
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: EntryPoints([plugin]))
+    write(folder, {"scurry.yaml": "targets: {a: {kind: moon, crater: 3, deep: {x: [1]}}}\n"})
+    target = load_project(folder).targets["a"]
+    assert isinstance(target, OtherTarget)
+    assert (target.kind, target.settings) == ("moon", {"crater": 3, "deep": {"x": [1]}})

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scurry.model.errors import SpecInvalid
 from scurry.model.script import Script
 from scurry.model.values import SecretRef
+from scurry.spec import origins
 from scurry.spec.templates import RenderedScript, Templates, render_script
 from tests.spec.writing import write
 
@@ -64,6 +65,8 @@ WRONG = [
     ("a {{ airlin }}", ["1:6: the variable 'airlin' is not defined; did you mean 'airline'?"]),
     ("\n\n  {{ variables.airlin }}", ["3:16: the variable 'airlin' is not defined; did you mean 'airline'?"]),
     ("{{ kafka.brokrs }}", ["1:10: there is no 'brokrs' in this map; did you mean 'brokers'?"]),
+    ("a\n {{ kafka['no' ~ 'pe'] }}", ["2:2: there is no 'nope' in this map; known: brokers, items"]),
+    ("{{ many.length }}", ["1:9: there is no 'length' in this list; there are none"]),
     ("{{ env.NONE }}", ["1:8: the environment variable 'NONE' is not set"]),
     ("{{ outputs.a.b }}", ["1:12: 'outputs.a' cannot be had: outputs of the infrastructure are not read yet"]),
     (
@@ -205,6 +208,26 @@ def test_text_with_the_characters_that_mark_places_comes_through(folder: Path) -
 def test_a_parser_error_in_the_rendered_text_points_into_the_template(folder: Path) -> None:
     script = render(folder, "-- head\n{% for m in many %}\nINSERT INTO t\n  SELEKT {{ m }};\n{% endfor %}").script
     assert [str(script.place_in_statement(index, 2, 3)) for index in (0, 1)] == ["q.sql:4:3", "q.sql:4:3"]
+
+
+def test_a_template_that_only_works_without_marks_still_renders(folder: Path) -> None:
+    script = render(folder, "a\n{% set n %}5{% endset %}{{ 10 // (n | int) }}").script
+    assert script.text == "a\n2"
+    assert str(script.place(2)) == "q.sql:1:1"
+
+
+def test_a_giant_beyond_the_marks_still_renders(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(origins, "_LAST", origins._FIRST + 1)
+    script = render(folder, "a\nb\nc\nd {{ airline }}").script
+    assert script.text == "a\nb\nc\nd UA"
+    assert [place_of(script, piece) for piece in "abcd"] == [f"q.sql:{line}:1" for line in (1, 2, 3, 4)]
+
+
+def test_thousands_of_lines_that_marks_change_cost_no_time(folder: Path) -> None:
+    body = "line\n" * 5000
+    script = render(folder, body + "{% set x %}abc{% endset %}{{ x | length }}").script
+    assert script.text == body + "3"
+    assert str(script.place(9)) == "q.sql:1:1"
 
 
 _LITERAL = st.text(alphabet="abc ;'\"`{}%#-\n\té日", max_size=8).filter(

@@ -213,7 +213,14 @@ def read_variables(value: object) -> dict[str, Any]:
             raise Misplaced(message, str(name), of_key=True)
         if name in RESERVED_VARIABLES:
             raise Misplaced(f"'{name}' cannot be a variable's name: templates have it", name, of_key=True)
-    return {name: read_tree(item) for name, item in value.items()}
+    return {name: _read_variable(name, item) for name, item in value.items()}
+
+
+def _read_variable(name: str, value: object) -> Any:
+    try:
+        return read_tree(value)
+    except ValueError as error:
+        raise Misplaced(str(error), name) from None
 
 
 _SECRET_SCHEMA: dict[str, Any] = {

@@ -100,7 +100,7 @@ def _sentence(item: Any) -> str:
         return f"{value} is too large; {context['le']} is the most"
     if kind == "union_tag_not_found":
         return "'kind' is missing: local, rest, memory or the name of an installed target"
-    raise AssertionError(f"no sentence for pydantic's {kind!r}")
+    return f"{describe(value)} does not fit here"
 
 
 def known_keys(model: type[BaseModel], path: KeyPath, data: object) -> tuple[str, ...]:
