@@ -93,7 +93,7 @@ NO_FACTORY = (
         ),
         (
             ("org.apache.flink.core.fs.UnsupportedFileSystemSchemeException: Could not find a file system"
-             " implementation for scheme 's3'. The scheme is directly supported by Flink through the following plugin(s): x",),
+             " implementation for scheme 's3'. The scheme is supported through a plugin.",),
             "this Flink has no file system for 's3'",
             "plugin",
         ),
@@ -129,9 +129,9 @@ NO_FACTORY = (
         ),
         (
             ("java.lang.RuntimeException: Error received from SDK harness for instruction 1: Traceback (most recent"
-             ' call last):\n  File "a.py", line 1, in f\n    1/0\nZeroDivisionError: division by zero\n\nDuring handling of'
-             ' the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File "b.py",'
-             " line 2, in g\nKeyError: 'airline'\n",),
+             ' call last):\n  File "a.py", line 1, in f\n    1/0\nZeroDivisionError: division by zero\n\nDuring'
+             " handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n"
+             '  File "b.py", line 2, in g\nKeyError: \'airline\'\n',),
             "Python: KeyError: 'airline'",
             None,
         ),
