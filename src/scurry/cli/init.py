@@ -27,7 +27,7 @@ parallelism: 1
 config: {{execution.checkpointing.interval: 5s}}
 variables:
   orders_per_second: 20
-  output: {output}
+  output: output            # a folder beside this file
 """
 
 SQL = """\
@@ -70,7 +70,7 @@ output/
 
 
 @app.command()
-@command()
+@command(in_project=False)
 def init(
     session: Session,
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if it is not there.")] = Path(),
@@ -94,7 +94,7 @@ def _files(folder: Path) -> dict[str, str]:
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.name).strip("-._") or "orders"
     return {
         "scurry.yaml": PROJECT.format(name=json.dumps(folder.name)),
-        "application.yaml": APPLICATION.format(name=json.dumps(name), output=json.dumps((folder / "output").as_uri())),
+        "application.yaml": APPLICATION.format(name=json.dumps(name)),
         "orders.sql": SQL,
         ".gitignore": IGNORED,
     }

@@ -30,13 +30,10 @@ def schema(
 
 def json_schema(file: File) -> dict[str, object]:
     """Return the schema of a file."""
+    from scurry.spec import schema
+
     match file:
         case File.APPLICATION:
-            from scurry.model.application import Application
-
-            found = Application.model_json_schema()
+            return schema.application_schema()
         case File.PROJECT:
-            from scurry.model.project import Project
-
-            found = Project.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+            return schema.project_schema()

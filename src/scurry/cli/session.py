@@ -123,17 +123,20 @@ class Session:
 
 
 def command(
-    *, changes: bool = False, asks: bool = False
+    *, changes: bool = False, asks: bool = False, in_project: bool = True
 ) -> Callable[[Callable[Concatenate[Session, P], int | None]], Callable[..., int | None]]:
     """Give a function the session, and its command line the shared options. The function may return an exit code.
 
-    `changes`: it changes an application; so it also has `--yes` and `--wait`. `asks`: only `--yes`.
+    `changes`: it changes an application; so it also has `--yes` and `--wait`. `asks`: only `--yes`. Not `in_project`:
+    it needs no project, and has no `--workspace`.
     """
     shared = {**_SHARED, **(_CHANGING if changes else _ASKING if asks else {})}
+    if not in_project:
+        del shared["workspace"]
 
     def decorate(function: Callable[Concatenate[Session, P], int | None]) -> Callable[..., int | None]:
         def run(**given: Any) -> int | None:
-            directory = given.pop("workspace")
+            directory = given.pop("workspace", None)
             session = Session(directory=directory, **{name: given.pop(name) for name in shared if name != "workspace"})
             try:
                 return function(session, **given)  # type: ignore[call-arg]  # the options are the function's own
