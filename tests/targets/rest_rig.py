@@ -139,7 +139,7 @@ class Play:
     def deploy(self, desired: Desired, restore: Restore = NEW) -> str:
         """Deploy and wait until it runs and has completed a checkpoint."""
         job_id = self.submit(desired, restore)
-        self.runner.await_running(job_id)
+        self.running(job_id)
         return job_id
 
     def submit(self, desired: Desired, restore: Restore = NEW) -> str:
@@ -152,7 +152,15 @@ class Play:
         return job
 
     def until(self, job_id: str, ready: Callable[[Job], bool]) -> Job:
+        if job_id not in self.runner.job_ids:
+            self.runner.job_ids.insert(0, job_id)
         return self.runner.await_job(job_id, ready)
+
+    def running(self, job_id: str) -> Job:
+        """Wait until a job runs and has completed a checkpoint."""
+        return self.until(
+            job_id, lambda job: 0 < job.vertices <= job.vertices_running and job.checkpoints.completed > 0
+        )
 
     def end_all(self) -> None:
         """Cancel all that runs."""

@@ -29,6 +29,7 @@ public final class Probe {
                 ConfigOptions.key("scurry.application-properties").stringType().noDefaultValue()).orElse(null);
         String properties = path == null ? "none" : new String(Files.readAllBytes(Paths.get(path))).replaceAll("\\s", "");
         env.fromSequence(0, Long.MAX_VALUE).uid("source").name("source")
+                .map(Probe::slowly).returns(Long.class).uid("throttle").name("throttle")
                 .keyBy(number -> number % 16)
                 .map(new Counting(wish)).uid(wish.getOrDefault("uid", "counting")).name("properties " + properties)
                 .sinkTo(new DiscardingSink<>()).uid("sink").name("sink");
@@ -37,6 +38,12 @@ public final class Probe {
         } else {
             env.execute();
         }
+    }
+
+    /** Before the shuffle, so that buffers stay empty and checkpoints are quick. */
+    private static Long slowly(Long number) throws InterruptedException {
+        Thread.sleep(1);
+        return number;
     }
 
     private static final class Counting extends RichMapFunction<Long, Long> implements CheckpointedFunction {
@@ -55,7 +62,6 @@ public final class Probe {
 
         @Override
         public Long map(Long number) throws Exception {
-            Thread.sleep(1);
             seen++;
             if (wish.containsKey("fail-after") && seen > Long.parseLong(wish.get("fail-after"))) {
                 throw new IllegalStateException("told to fail after " + wish.get("fail-after") + " records");
