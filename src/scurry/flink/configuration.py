@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scurry.flink import memory
-from scurry.flink.releases import parts
 from scurry.model.errors import TargetUnsuitable
 
 if TYPE_CHECKING:
@@ -115,6 +114,8 @@ def check_config(config: Mapping[str, str]) -> None:
 
 def options(settings: ClusterSettings, directory: Path) -> dict[str, str]:
     """Return the cluster's Flink options but for its ports and memory. `directory` is the cluster's own."""
+    from scurry.flink.releases import parts
+
     check_config(settings.config)
     own = {
         **_DEFAULTS,
@@ -154,6 +155,8 @@ def configuration_file(version: str, values: Mapping[str, str]) -> tuple[str, st
 
     `GlobalConfiguration.loadConfiguration`: 1.18 knows only the old file, 2.x only the new one.
     """
+    from scurry.flink.releases import parts
+
     if parts(version) < _FILE_STRUCTURE_SINCE:
         return "flink-conf.yaml", "".join(f"{key}: {_one_line(key, value)}\n" for key, value in values.items())
     # A JSON string is a YAML string, whatever is in it.
