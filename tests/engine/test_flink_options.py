@@ -152,6 +152,11 @@ def test_what_only_a_cluster_can_set_says_where_it_goes(key: str) -> None:
     assert prepare_config({key: "1"}, flink_version="2.3.0", session=False).problems == ()
 
 
+@pytest.mark.parametrize("key", ["metrics.latency.interval", "fine-grained.shuffle-mode.all-blocking"])
+def test_what_a_job_can_set_in_spite_of_its_name_is_let_through(key: str) -> None:
+    assert prepare_config({key: "1"}, flink_version="2.3.0").problems == ()
+
+
 @pytest.mark.parametrize(
     ("key", "hint"),
     [

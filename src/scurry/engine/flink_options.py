@@ -33,6 +33,8 @@ _CLUSTER = (
     "web.", "yarn.", "zookeeper.",
 )  # fmt: skip
 """options (by prefix) that Flink reads when a cluster's processes start, never from a job"""
+_JOB_AFTER_ALL = ("metrics.latency.interval", "fine-grained.shuffle-mode.all-blocking")
+"""options that jobs read in spite of their names (ExecutionConfig.configure, StreamGraphGenerator)"""
 _OWN: dict[str, tuple[str, str]] = {
     "pipeline.name": ("the job is called as the application is", "name"),
     "parallelism.default": ("the parallelism has a field of its own", "parallelism"),
@@ -126,7 +128,7 @@ def _check(key: str, name: str, value: Text, *, version: tuple[int, int], sessio
         why, instead = _own(name) or ("", "")
         hint = f"Use the field '{instead}' of the spec." if instead else "Remove it."
         findings.complain(key, f"'{key}' cannot be set here: {why}", hint)
-    elif session and name.startswith(_CLUSTER):
+    elif session and name.startswith(_CLUSTER) and name not in _JOB_AFTER_ALL:
         findings.complain(key, f"'{key}' is an option of the cluster; a job cannot set it", _CLUSTER_HINT)
     elif name in table.REMOVED and version >= table.REMOVED[name][0]:
         since, instead_of = table.REMOVED[name]
