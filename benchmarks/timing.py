@@ -18,6 +18,13 @@ def seconds(command: Sequence[str], *, cwd: object = None) -> float:
     return perf_counter() - started
 
 
+def measured(run: Callable[[], object]) -> float:
+    """Run something and return its wall time."""
+    started = perf_counter()
+    run()
+    return perf_counter() - started
+
+
 def alternately(rounds: int, **contenders: Callable[[], float]) -> dict[str, list[float]]:
     """Run contenders in turns, so that a noisy minute hits all of them."""
     times: dict[str, list[float]] = {name: [] for name in contenders}

@@ -27,8 +27,8 @@ _NAME_A_STATE = (
 def newest(observed: Observed, history: History) -> Snapshot | None:
     """Return the newest restorable state of the job that was submitted last, else what that job was restored from.
 
-    Only its own: after a rollback, a checkpoint of the bad revision can be newer and is not what to go on from. Where no
-    job was submitted since a delete, whatever was kept counts.
+    Only its own: after a rollback, a checkpoint of the bad revision can be newer and is not what to go on from. Where
+    no job was submitted since a delete, whatever was kept counts.
     """
     candidates = [*history.snapshots, *observed.retained]
     candidates += [job.latest_checkpoint for job in observed.jobs if job.latest_checkpoint]

@@ -5,7 +5,8 @@
         def rig(self, tmp_path):
             return MyRig(tmp_path)
 
-The suite speaks only the `Target` protocol. It is judged by mutations of the memory target: tests/targets/test_mutations.py.
+The suite speaks only the `Target` protocol. It is judged by mutations of the memory
+target, in tests/targets/test_mutations.py.
 """
 
 from __future__ import annotations
