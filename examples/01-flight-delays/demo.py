@@ -59,7 +59,6 @@ class Demo:
         done = subprocess.run(
             [SCURRY, *arguments],
             cwd=self.folder,
-            env={**os.environ, "FLIGHTS_DATA": str(self.data)},
             stdout=subprocess.PIPE if quiet else None,
             text=True,
             check=False,

@@ -9,19 +9,19 @@ import pytest
 from tests.examples.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    MakeStage = Callable[[str, Mapping[str, str]], Stage]
+    MakeStage = Callable[[str], Stage]
 
 
 @pytest.fixture
 def make_stage(tmp_path: Path) -> Iterator[MakeStage]:
-    """A function from an example and the environment that it needs to a stage for it."""
+    """A function from an example to a stage for it."""
     made: list[Stage] = []
 
-    def make(example: str, environment: Mapping[str, str]) -> Stage:
-        made.append(Stage(example, tmp_path / "stage", environment))
+    def make(example: str) -> Stage:
+        made.append(Stage(example, tmp_path / "stage"))
         return made[-1]
 
     yield make

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCURRY = Path(sys.executable).with_name("scurry")
@@ -23,20 +22,19 @@ PATIENCE_S = 180.0
 
 
 class Stage:
-    """A copy of an example, to be run and changed."""
+    """A copy of an example, to be run and changed. All of them keep their data in the folder `data`."""
 
-    def __init__(self, example: str, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, example: str, folder: Path) -> None:
         self.folder = folder
         ignored = shutil.ignore_patterns(".demo", ".scurry", "data", "__pycache__")
         shutil.copytree(EXAMPLES / example, folder, ignore=ignored)
-        self.environment = {**os.environ, **environment}
+        self.data = folder / "data"
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the command; its standard output is a pipe."""
         return subprocess.Popen(
             [SCURRY, *arguments],
             cwd=self.folder,
-            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -39,14 +39,11 @@ def example(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
         sys.modules.pop(module)
 
 
-def test_a_year_with_an_upgrade_in_the_middle_equals_duckdb(
-    make_stage: MakeStage, tmp_path: Path, example: tuple[Any, Any]
-) -> None:
+def test_a_year_with_an_upgrade_in_the_middle_equals_duckdb(make_stage: MakeStage, example: tuple[Any, Any]) -> None:
     prepare, results = example
-    data = tmp_path / "data"
-    stage = make_stage(EXAMPLE, {"FLIGHTS_DATA": str(data)})
-    months = prepare.prepare(data)
-    found = results.Results(data / "results")
+    stage = make_stage(EXAMPLE)
+    months = prepare.prepare(stage.data)
+    found = results.Results(stage.data / "results")
 
     def feed(month: int) -> None:
         last = results.last_hour_of(months[month - 1])
@@ -70,7 +67,7 @@ def test_a_year_with_an_upgrade_in_the_middle_equals_duckdb(
         feed(month)
     stage.run("stop", NAME, "--drain", "--yes")
 
-    actual, with_cancelled = _written(data / "results")
+    actual, with_cancelled = _written(stage.data / "results")
     assert actual == _by_duckdb(prepare.flights_csv())
     assert sum(flights for flights, _, _ in actual.values()) == prepare.FLIGHTS
     assert 0 < with_cancelled < len(actual), "the upgrade was not in the middle"

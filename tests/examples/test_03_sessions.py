@@ -30,21 +30,21 @@ pytestmark = [
 ]
 
 
-def test_a_session_that_is_open_during_an_upgrade_is_whole_afterwards(make_stage: MakeStage, tmp_path: Path) -> None:
-    stage = make_stage("03-sessions", {"SESSIONS_DATA": str(tmp_path)})
+def test_a_session_that_is_open_during_an_upgrade_is_whole_afterwards(make_stage: MakeStage) -> None:
+    stage = make_stage("03-sessions")
     for channel in ("web", "app"):
-        (tmp_path / channel).mkdir()
+        (stage.data / channel).mkdir(parents=True)
 
     def visit(part: int) -> None:
         for channel in ("web", "app"):
-            arrived = shutil.copy(stage.folder / "visits" / f"{channel}-{part}.jsonl", tmp_path / f".{channel}")
-            (tmp_path / channel / f"{part}.jsonl").hardlink_to(arrived)
-            (tmp_path / f".{channel}").unlink()
+            arrived = shutil.copy(stage.folder / "visits" / f"{channel}-{part}.jsonl", stage.data / f".{channel}")
+            (stage.data / channel / f"{part}.jsonl").hardlink_to(arrived)
+            (stage.data / f".{channel}").unlink()
 
     first = stage.apply()
     assert (first["outcome"], first["revision"]) == ("converged", 1)
     visit(1)
-    wait_until(lambda: _sessions(tmp_path).keys() == {("ada", 9), ("bob", 9)}, "the sessions that are over")
+    wait_until(lambda: _sessions(stage.data).keys() == {("ada", 9), ("bob", 9)}, "the sessions that are over")
 
     stage.edit("sessions.py", '"pages": [', '"visits": len(visits),\n            "pages": [')
     second = stage.apply()
@@ -52,10 +52,10 @@ def test_a_session_that_is_open_during_an_upgrade_is_whole_afterwards(make_stage
     assert stage.status(NAME)["restored_from"] == second["snapshot"]["location"]
 
     visit(2)
-    wait_until(lambda: ("cleo", 10) in _sessions(tmp_path), "the session that was open")
+    wait_until(lambda: ("cleo", 10) in _sessions(stage.data), "the session that was open")
     stage.run("stop", NAME, "--drain", "--yes")
 
-    found = _sessions(tmp_path)
+    found = _sessions(stage.data)
     assert found.keys() == {("ada", 9), ("bob", 9), ("cleo", 10), ("dan", 10), ("ada", 11), ("eve", 14)}
     assert found["ada", 9]["channels"] == ["app", "web"]
     assert found["bob", 9]["pages"] == ["/search", "/"], "visits are in the order of their times"

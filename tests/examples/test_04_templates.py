@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.flink, pytest.mark.network, pytest.mark.timeout(600)]
 
 
-def test_two_environments_run_side_by_side_each_with_its_variables(make_stage: MakeStage, tmp_path: Path) -> None:
-    stage = make_stage("04-templates", {"ORDERS_DATA": str(tmp_path)})
+def test_two_environments_run_side_by_side_each_with_its_variables(make_stage: MakeStage) -> None:
+    stage = make_stage("04-templates")
     for environment in ("dev", "production"):
-        (tmp_path / environment / "orders").mkdir(parents=True)
+        (stage.data / environment / "orders").mkdir(parents=True)
         _run_the_role(stage, environment)
     assert stage.status("large-orders@dev")["phase"] == stage.status("large-orders@production")["phase"] == "running"
 
-    _order(tmp_path / "dev", ["1,test,Mickey,0.50", "2,test,Minnie,1.25", "3,eu,Donald,5000.00"])
-    _order(tmp_path / "production", ["4,eu,Ada,99.99", "5,eu,Bob,100.01", "6,us,Cleo,249.99", "7,us,Dan,250.01"])
-    wait_until(lambda: _large(tmp_path / "dev", "test") == ["2,Minnie,1.25"], "dev's large orders")
-    wait_until(lambda: _large(tmp_path / "production", "eu") == ["5,B.,100.01"], "production's in the EU")
-    wait_until(lambda: _large(tmp_path / "production", "us") == ["7,D.,250.01"], "production's in the US")
-    assert not (tmp_path / "dev" / "large" / "eu").exists()
+    _order(stage.data / "dev", ["1,test,Mickey,0.50", "2,test,Minnie,1.25", "3,eu,Donald,5000.00"])
+    _order(stage.data / "production", ["4,eu,Ada,99.99", "5,eu,Bob,100.01", "6,us,Cleo,249.99", "7,us,Dan,250.01"])
+    wait_until(lambda: _large(stage.data / "dev", "test") == ["2,Minnie,1.25"], "dev's large orders")
+    wait_until(lambda: _large(stage.data / "production", "eu") == ["5,B.,100.01"], "production's in the EU")
+    wait_until(lambda: _large(stage.data / "production", "us") == ["7,D.,250.01"], "production's in the US")
+    assert not (stage.data / "dev" / "large" / "eu").exists()
 
     stage.edit("application.yaml", "limits: {test: 1}", "limits: {test: 2}")
     stage.run("plan", "application.yaml", "--env", "production", "--check")
@@ -43,8 +43,8 @@ def test_two_environments_run_side_by_side_each_with_its_variables(make_stage: M
     assert stage.status("large-orders@production")["revision"] == 1
 
 
-def test_without_an_environment_nothing_is_applied(make_stage: MakeStage, tmp_path: Path) -> None:
-    stage = make_stage("04-templates", {"ORDERS_DATA": str(tmp_path)})
+def test_without_an_environment_nothing_is_applied(make_stage: MakeStage) -> None:
+    stage = make_stage("04-templates")
     stage.run("apply", "application.yaml", "--yes", exit_code=1)
 
 

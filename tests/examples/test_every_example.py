@@ -10,7 +10,6 @@ import pytest
 from tests.examples.stage import EXAMPLES, Stage
 
 FOLDERS = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
-VARIABLES = dict.fromkeys(("FLIGHTS_DATA", "TOP_SPEED_DATA", "SESSIONS_DATA", "ORDERS_DATA"), "/data")
 
 
 def test_there_are_examples() -> None:
@@ -34,7 +33,7 @@ def test_every_command_in_an_examples_readme_exists(example: str) -> None:
 
 @pytest.mark.parametrize("example", FOLDERS)
 def test_every_example_is_valid_as_its_readme_applies_it(example: str, tmp_path: Path) -> None:
-    stage = Stage(example, tmp_path / "stage", VARIABLES)
+    stage = Stage(example, tmp_path / "stage")
     readme = (stage.folder / "README.md").read_text("utf-8")
     applied = re.findall(r"^scurry apply (\S+)(?: --env (\w+))?", readme, re.MULTILINE)
     assert applied
