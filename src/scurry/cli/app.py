@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from scurry.cli.failure import Interrupted, Usage
+from scurry.cli.failure import HelpWanted, Interrupted, Usage
 
 COMMANDS = {
     "init": "init",
@@ -30,6 +30,7 @@ COMMANDS = {
     "snapshot": "snapshot",
     "runtime": "runtime",
     "local": "local",
+    "journal": "journal",
     "schema": "schema",
 }
 """command → the file in this package that has it, in the order of the help"""
@@ -80,11 +81,22 @@ def scurry(
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command line and return its exit code. Raises `Usage`, `Interrupted` and what the commands raise."""
+    """Run a command line and return its exit code.
+
+    Raises `Usage`, `HelpWanted`, `Interrupted` and what the commands raise.
+    """
     try:
         code = get_command(app).main(arguments, prog_name="scurry", standalone_mode=False)
     except typer.TyperException as error:
-        raise Usage(error) from error
+        raise _translated(error) from error
     except typer.Abort as error:
         raise Interrupted from error
     return code if isinstance(code, int) else 0
+
+
+def _translated(error: typer.TyperException) -> Exception:
+    """Return typer's error as ours. Its own classes for it are not public; what they carry is."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return HelpWanted(error.format_message())
+    context = getattr(error, "ctx", None)
+    return Usage(error.format_message(), command=context.command_path if context else "scurry")

@@ -124,12 +124,7 @@ def _tell_all(session: Session, progress: _Progress) -> None:
 
     error = failure.document(progress.error) if progress.error else None
     if session.as_json:
-        document = {
-            "applications": [views.applied_document(applied, ui_url) for applied, ui_url in progress.done],
-            "error": error,
-            "failed_file": str(progress.failed) if progress.failed else None,
-            "not_done": [str(file) for file in progress.left],
-        }
+        document = views.apply_document(progress.done, error=error, failed_file=progress.failed, not_done=progress.left)
         output.write_json("apply", document)
         return
     if progress.error:

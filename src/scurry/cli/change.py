@@ -17,7 +17,7 @@ def finish(session: Session, applied: Applied) -> int:
 
     ui_url = tell(session, applied)
     if session.as_json:
-        output.write_json("apply", {"applications": [views.applied_document(applied, ui_url)], "error": None})
+        output.write_json("apply", views.apply_document([(applied, ui_url)]))
     return ERROR if applied.error else DONE
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from scurry.cli.output import write, write_json
 from scurry.cli.text import paint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from typer import TyperException
+    from collections.abc import Iterator, Sequence
 
     from scurry.model.errors import Place, Problem, ScurryError
 
@@ -20,11 +17,15 @@ USAGE = "usage"
 
 
 class Usage(Exception):
-    """The command line itself is wrong."""
+    """The command line itself is wrong. `command`: whose help says how it is right."""
 
-    def __init__(self, error: TyperException) -> None:
-        super().__init__(error.format_message())
-        self.error = error
+    def __init__(self, message: str, *, command: str = "scurry") -> None:
+        super().__init__(message)
+        self.command = command
+
+
+class HelpWanted(Exception):
+    """A group of commands was named without one of them; the message is its help."""
 
 
 class Interrupted(Exception):
@@ -49,13 +50,16 @@ def document(error: ScurryError) -> dict[str, Any]:
     found: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint, **_where(first)}
     problems = getattr(error, "problems", ())
     if problems:
-        found["problems"] = [
-            {"message": problem.message, "hint": problem.hint, **_where(problem.place)} for problem in problems
-        ]
+        found["problems"] = [problem_document(problem) for problem in problems]
     for name in ("owner", "since", "target", "cause"):
         if value := getattr(error, name, ""):
             found[name] = value
     return found
+
+
+def problem_document(problem: Problem) -> dict[str, Any]:
+    """Return one of several problems as programs read it."""
+    return {"message": problem.message, "hint": problem.hint, **_where(problem.place)}
 
 
 def _where(place: Place | None) -> dict[str, Any]:
@@ -71,14 +75,15 @@ def _lines(error: ScurryError, *, verbose: bool) -> Iterator[str]:
     from scurry.model.errors import Problem
 
     problems = getattr(error, "problems", None) or (Problem(message=error.message, place=error.place, hint=error.hint),)
-    for number, problem in enumerate(problems):
-        if number:
-            yield ""
-        yield from _problem(problem)
-    if len(problems) > 1:
-        yield f"\n{len(problems)} errors"
+    yield problems_text(problems)
     if verbose and (cause := getattr(error, "cause", "")):
         yield f"\n{cause}"
+
+
+def problems_text(problems: Sequence[Problem]) -> str:
+    """Return problems as people read them, with the lines of the files that they are in."""
+    text = "\n\n".join("\n".join(_problem(problem)) for problem in problems)
+    return f"{text}\n\n{len(problems)} errors" if len(problems) > 1 else text
 
 
 def _problem(problem: Problem) -> Iterator[str]:
@@ -115,18 +120,10 @@ def _short(line: str) -> str:
     return line if len(line) <= 160 else line[:159] + "…"
 
 
-def show_usage(usage: Usage, *, as_json: bool) -> None:
+def show_usage(error: Usage, *, as_json: bool) -> None:
     """Tell what is wrong with the command line, and where its help is."""
-    error = usage.error
-    context = getattr(error, "ctx", None)
-    hint = f"For help, run:\n  {context.command_path} --help" if context else None
-    if type(error).__name__ == "NoArgsIsHelpError":
-        sys.stdout.write(error.format_message() + "\n")
-        return
-    if as_json:
-        write_json("error", {"error": {"code": USAGE, "message": str(usage), "hint": hint, "file": None, "line": None}})
-        return
-    tell(f"{_red('error:')} {usage}" + (f"\n{hint}" if hint else ""))
+    hint = f"For help, run:\n  {error.command} --help"
+    _show_plain(USAGE, str(error), hint, as_json=as_json)
 
 
 def show_interrupted(interrupted: Interrupted) -> None:
@@ -141,8 +138,12 @@ def show_bug(error: Exception, *, as_json: bool) -> None:
     """Tell an error that nobody foresaw, without the noise of a traceback."""
     message = f"this is a bug in scurry: {type(error).__name__}: {error}"
     hint = "To see where it happened, run it again with SCURRY_TRACEBACK=1 set."
+    _show_plain(BUG, message, hint, as_json=as_json)
+
+
+def _show_plain(code: str, message: str, hint: str, *, as_json: bool) -> None:
     if as_json:
-        write_json("error", {"error": {"code": BUG, "message": message, "hint": hint, "file": None, "line": None}})
+        write_json("error", {"error": {"code": code, "message": message, "hint": hint, **_where(None)}})
         return
     tell(f"{_red('error:')} {message}\n{hint}")
 

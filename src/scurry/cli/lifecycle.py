@@ -6,6 +6,7 @@ import typer
 
 from scurry.cli import options
 from scurry.cli.change import finish
+from scurry.cli.failure import Usage
 from scurry.cli.session import Session, command, new_app
 
 app = new_app()
@@ -28,7 +29,7 @@ def stop(
 ) -> int:
     """Stop the job with a savepoint. `start` goes on from it."""
     if drain and no_snapshot:
-        raise typer.BadParameter("--drain and --no-snapshot exclude each other: a drain ends with a savepoint")
+        raise Usage("--drain and --no-snapshot exclude each other: a drain ends with a savepoint")
     applied = session.workspace.stop(
         application,
         snapshot=not no_snapshot,

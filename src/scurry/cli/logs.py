@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scurry.cli import options
+from scurry.cli.failure import Usage
 from scurry.cli.session import Session, command, new_app
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def logs(
     from scurry.cli import text
 
     if follow and session.as_json:
-        raise typer.BadParameter("--json writes one document, and --follow has no end; leave one out")
+        raise Usage("--json writes one document, and --follow has no end; leave one out")
     found = session.workspace.logs(application)
     ends = [(log, log.tail(tail)) for log in found]
     session.answer(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scurry.cli import options
+from scurry.cli.failure import Usage
 from scurry.cli.session import Session, command, new_app
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def watch(
     from scurry.cli import output, views_status
 
     if session.as_json and duration is None:
-        raise typer.BadParameter("--json writes one document, so it needs --for DURATION")
+        raise Usage("--json writes one document, so it needs --for DURATION")
     until = time.monotonic() + duration.total_seconds() if duration else None
     with output.screen(quiet=session.as_json) as show:
         report = _look(session, application)

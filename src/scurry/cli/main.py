@@ -44,6 +44,9 @@ def _run(arguments: list[str]) -> int:
     except failure.Usage as error:
         failure.show_usage(error, as_json=as_json)
         return USAGE
+    except failure.HelpWanted as wanted:
+        print(wanted)
+        return USAGE
     except failure.Interrupted as interrupted:
         failure.show_interrupted(interrupted)
         return INTERRUPTED

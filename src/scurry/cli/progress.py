@@ -64,7 +64,7 @@ class PlainReporter:
     def activity(self, title: str, *, total: float | None = None) -> Iterator[Activity]:
         """Tell of a piece of work."""
         started = time.monotonic()
-        begins = threading.Timer(LONG_S, _write, (f"  {title} …",))
+        begins = threading.Timer(LONG_S, _begin, (title,))
         begins.daemon = True
         begins.start()
         try:
@@ -86,8 +86,11 @@ class PlainReporter:
         _write(f"warning: {text}")
 
 
-def _write(text: str) -> None:
+def _begin(title: str) -> None:
+    _write(f"  {title} …")
 
+
+def _write(text: str) -> None:
     write(text, to_stderr=True)
 
 

@@ -10,6 +10,9 @@ from scurry.model.result import Applied, ApplyOutcome
 from scurry.model.values import format_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from scurry.model.snapshot import Snapshot
 
 _OUTCOMES = {
@@ -21,8 +24,23 @@ _OUTCOMES = {
 }
 
 
-def applied_document(applied: Applied, ui_url: str | None = None) -> dict[str, Any]:
-    """Return a result as programs read it."""
+def apply_document(
+    done: Sequence[tuple[Applied, str | None]],
+    *,
+    error: dict[str, Any] | None = None,
+    failed_file: Path | None = None,
+    not_done: Sequence[Path] = (),
+) -> dict[str, Any]:
+    """Return what became of applications, each with its job's address in the UI, as programs read it."""
+    return {
+        "applications": [_applied_document(applied, ui_url) for applied, ui_url in done],
+        "error": error,
+        "failed_file": str(failed_file) if failed_file else None,
+        "not_done": [str(file) for file in not_done],
+    }
+
+
+def _applied_document(applied: Applied, ui_url: str | None) -> dict[str, Any]:
     error = applied.error
     return {
         "name": applied.application,
@@ -47,7 +65,7 @@ def applied_text(applied: Applied, ui_url: str | None = None) -> str:
     if error:
         lines.append(f"  {paint(error.message, colour)}")
     if applied.snapshot:
-        lines.append(f"  {applied.snapshot.kind.value} {applied.snapshot.location}")
+        lines.append(f"  state: {applied.snapshot.kind.value} {applied.snapshot.location}")
     if ui_url:
         lines.append(f"  {ui_url}")
     if error and error.hint:

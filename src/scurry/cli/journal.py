@@ -1,0 +1,38 @@
+"""`scurry journal`: looks the project's journal over. It repairs nothing."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scurry.cli.exit_codes import DONE, ERROR
+from scurry.cli.session import Session, command, new_app
+
+app = new_app("journal", "What scurry remembers of this project.")
+
+
+@app.command()
+@command()
+def check(
+    session: Session,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help="A journal, for example a copy; without it, the project's.", readable=False
+        ),
+    ] = None,
+) -> int:
+    """Look a journal over: is its file whole, do its records fit together, was anything left open.
+
+    Reads all of it and changes nothing. The exit code is 1 when something is found.
+    """
+    from scurry.cli import failure
+
+    path = file or session.workspace.journal_path
+    problems = session.workspace.check_journal(path)
+    session.answer(
+        "journal-check",
+        {"path": str(path), "problems": [failure.problem_document(problem) for problem in problems]},
+        lambda: failure.problems_text(problems) if problems else f"✓ {path} is whole, and nothing is left open in it",
+    )
+    return ERROR if problems else DONE
