@@ -106,6 +106,11 @@ class Assembly:
         """Resolves references to secrets."""
         return LocalSecrets(self.project.root)
 
+    @property
+    def journal_path(self) -> Path:
+        """Where the project's journal is, or will be."""
+        return self.project.root / (self.project.journal or f"{DIRECTORY}/journal.db")
+
     @cached_property
     def journal(self) -> SqliteJournal:
         """The project's journal, ready to be written."""
@@ -257,5 +262,4 @@ class Assembly:
     def _open_journal(self, *, read_only: bool) -> SqliteJournal:
         from scurry.journal.sqlite import SqliteJournal
 
-        path = self.project.root / (self.project.journal or f"{DIRECTORY}/journal.db")
-        return SqliteJournal.open(path, clock=self._clock, read_only=read_only)
+        return SqliteJournal.open(self.journal_path, clock=self._clock, read_only=read_only)

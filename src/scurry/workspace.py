@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scurry.flink.cluster import LocalClusters
     from scurry.flink.runtimes import Runtimes
     from scurry.model.desired import Desired
+    from scurry.model.errors import Problem
     from scurry.model.journal import History, Lease, OperationRecord, Revision
     from scurry.model.observed import Observed
     from scurry.model.plan import Difference, Plan
@@ -163,6 +164,17 @@ class Workspace:
 
         observed, history = self.observe(application)
         return diagnose(history, observed)
+
+    @property
+    def journal_path(self) -> Path:
+        """Where the project's journal is, or will be."""
+        return self.assembly.journal_path
+
+    def check_journal(self, path: Path) -> list[Problem]:
+        """Return what is wrong with a journal; empty when it is whole and nothing is left open in it."""
+        from scurry.journal.check import check
+
+        return check(path)
 
     # Changing --------------------------------------------------------------------------------------------------
 

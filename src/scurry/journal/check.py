@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scurry.journal import rows
 from scurry.journal.schema import MIGRATIONS
-from scurry.journal.sqlite_file import connect_as_it_is, translated, version
+from scurry.journal.sqlite_file import LOOK, REPLACE, connect_as_it_is, translated, version
 from scurry.model.desired import Desired
 from scurry.model.errors import JournalDamaged, Place, Problem, ScurryError
 from scurry.model.operation import Outcome, Step
@@ -83,7 +83,8 @@ def check(path: Path) -> list[Problem]:
         with translated(path):
             return [Problem(message=problem.message, place=place, hint=problem.hint) for problem in _problems(path)]
     except ScurryError as error:
-        return [Problem(message=error.message, place=place, hint=error.hint)]
+        hint = REPLACE if isinstance(error, JournalDamaged) and error.hint == f"{LOOK}\n{REPLACE}" else error.hint
+        return [Problem(message=error.message, place=place, hint=hint)]
 
 
 def _problems(path: Path) -> Iterator[Problem]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_S = 10.0
 PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON")
 
+LOOK = "To see what is wrong with it, run:\n  scurry journal check"
+REPLACE = "Put a copy of it that is whole in its place. Without one, move it away; running jobs go on meanwhile."
+
 _NO_RIGHT = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH})
 _DAMAGED = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT})
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -242,8 +245,7 @@ def _primary_code(error: sqlite3.Error) -> int:
 def _damaged(path: Path, why: str) -> JournalDamaged:
     return JournalDamaged(
         f"the journal {str(path)!r} cannot be read: {why}. It was left as it is",
-        hint="To see what is wrong with it, run:\n  scurry journal check\n"
-        "Then put a copy of it that is whole in its place. Without one, move it away; running jobs go on meanwhile.",
+        hint=f"{LOOK}\n{REPLACE}",
     )
 
 
