@@ -48,6 +48,7 @@ DESIRED = Desired(
 )
 SNAPSHOT = Snapshot(kind=SnapshotKind.SAVEPOINT, location="s3://b/savepoint-1", taken_at=datetime.now(UTC))
 NEW = Stateless(why="new")
+NO_CHECKPOINTING = {"errors": ["a.b.RestHandlerException: Checkpointing has not been enabled"]}
 FIRST = f"{0:016x}{1:016x}"
 """the first mark that is asked for"""
 SECOND = f"{0:016x}{2:016x}"
@@ -172,9 +173,9 @@ def answering(paths: dict[str, Any]) -> Any:
     def make(server: RestServer) -> Any:
         def answer(connection: socket.socket) -> None:
             path = server.asked[-1].path.partition("?")[0]
-            missing = {"errors": ["org.apache.flink.runtime.messages.FlinkJobNotFoundException: Could not find it"]}
-            status = 200 if path in paths else 404
-            whole(status, json.dumps(paths.get(path, missing)))(connection)
+            found = paths.get(path, {"errors": ["org.apache.flink.runtime.messages.FlinkJobNotFoundException: no"]})
+            status = 404 if "errors" in found else 200
+            whole(status, json.dumps(found))(connection)
 
         answer.keep = True  # type: ignore[attr-defined]
         return answer
@@ -207,7 +208,7 @@ def detail(id: str, *statuses: str) -> dict[str, Any]:
         {"id": str(n), "name": f"v{n}", "parallelism": 1, "status": status, "tasks": {status: 1}}
         for n, status in enumerate(statuses)
     ]
-    return {"jid": id, "name": "orders", "state": "RUNNING", "start-time": 1, "vertices": vertices}
+    return {"jid": id, "name": "orders", "state": "RUNNING", "start-time": 1, "now": 9**15, "vertices": vertices}
 
 
 def details_of(id: str, *statuses: str, failures: int = 0, restarts: int = 0) -> dict[str, Any]:
@@ -215,6 +216,7 @@ def details_of(id: str, *statuses: str, failures: int = 0, restarts: int = 0) ->
     return {
         f"/jobs/{id}": detail(id, *statuses),
         f"/jobs/{id}/checkpoints": {"counts": {"completed": 2}},
+        f"/jobs/{id}/checkpoints/config": {},
         f"/jobs/{id}/exceptions": {"exceptionHistory": {"entries": entries}},
         f"/jobs/{id}/metrics": [{"id": "numRestarts", "value": str(restarts)}],
         "/jobmanager/config": [],
@@ -262,6 +264,16 @@ class TestObserving:
         (shown,) = observed.jobs
         assert shown.restarts == restarts
         assert shown.root_exception == ("BadError: no" if failures else None)
+
+    def test_a_batch_job_has_no_checkpoints(self, tmp_path: Path) -> None:
+        details = details_of(JOB, "RUNNING")
+        details[f"/jobs/{JOB}/checkpoints"] = details[f"/jobs/{JOB}/checkpoints/config"] = NO_CHECKPOINTING
+        for state in ("RUNNING", "FAILED"):
+            observed, _ = observe(tmp_path, cluster_of(job(JOB, state, running=3), **details), JOB)
+            (shown,) = observed.jobs
+            assert shown.vertices == 1
+            assert shown.checkpoints.completed == 0
+            assert shown.latest_checkpoint is None
 
     def test_a_job_that_is_forgotten_in_between_is_told_as_the_overview_has_it(self, tmp_path: Path) -> None:
         observed, _ = observe(tmp_path, cluster_of(job(JOB, "FINISHED", finished=3)), JOB)

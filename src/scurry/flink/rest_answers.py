@@ -143,7 +143,7 @@ class Vertex(msgspec.Struct, frozen=True, kw_only=True):
     parallelism: int
     status: str
     max_parallelism: int = msgspec.field(name="maxParallelism", default=-1)
-    slot_sharing_group: str = msgspec.field(name="slotSharingGroupId", default="")
+    slot_sharing_group: str | None = msgspec.field(name="slotSharingGroupId", default=None)
     tasks: Mapping[str, int] = {}
     """Flink's `ExecutionState` → number of subtasks"""
 
@@ -160,9 +160,9 @@ class JobDetail(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     state: str
     start_time: int = msgspec.field(name="start-time")
+    now: int
+    """the JobManager's time; not cached"""
     vertices: tuple[Vertex, ...] = ()
-    scheduler: str = msgspec.field(name="schedulerType", default="")
-    """`Adaptive` where a job can be rescaled in place; only sent since Flink 2.x"""
 
 
 class JobConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,46 +14,56 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scurry.flink.rest import FlinkRest
-    from scurry.flink.rest_answers import ClusterOverview, JobDetail, JobGraph
+    from scurry.flink.rest_answers import JobDetail
     from scurry.model.desired import Desired
+    from scurry.model.ports import Clock
     from scurry.model.snapshot import Restore
 
 _SAVEPOINT_OPTIONS = ("execution.checkpointing.savepoint-dir", "state.savepoints.dir")
 _ELASTIC = ("kubernetes.internal.", "yarn.application.id")
-"""options of clusters that get TaskManagers when they need them: their slots say nothing beforehand"""
+_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.5)
 
 
-def check_version(desired: Desired, overview: ClusterOverview, target: str) -> None:
+def check_version(desired: Desired, found_version: str, target: str) -> None:
     """Raise `TargetUnsuitable` when the cluster's Flink is of another series than the application wants."""
-    wanted, found = _series(desired.flink_version), _series(overview.flink_version)
+    wanted, found = _series(desired.flink_version), _series(found_version)
     if wanted != found:
         raise TargetUnsuitable(
-            f"target {target!r} runs Flink {overview.flink_version}, and {desired.application!r} is for"
-            f" {desired.flink_version}",
+            f"target {target!r} runs Flink {found_version}, and {desired.application!r} is for {desired.flink_version}",
             target=target,
             hint=f'Set `flink: "{found}"` in the application, or choose another target.',
         )
 
 
-def check_slots(
-    graph: JobGraph, overview: ClusterOverview, *, replaced: JobDetail | None, options: Mapping[str, str], target: str
-) -> None:
-    """Raise `TargetUnsuitable` when the job needs more slots than are free, or will be after the stop."""
-    if any(option.startswith(_ELASTIC) for option in options):
-        return
-    usable = overview.slots_available + (slots_of(replaced) if replaced else 0)
-    if graph.parallelism > usable:
-        raise TargetUnsuitable(
-            f"the job needs {graph.parallelism} slots, and target {target!r} has {usable} for it"
-            f" ({overview.slots_total} in all)",
-            target=target,
-            hint="Lower `parallelism`, add TaskManagers, or stop what else runs there.",
-        )
+def check_slots(rest: FlinkRest, needed: int, *, replaced: JobDetail | None, clock: Clock, target: str) -> None:
+    """Raise `TargetUnsuitable` when the job needs more slots than are free, or will be after the stop.
+
+    The slots of a job that has just ended are free a moment later: hence a second look, and more.
+    """
+    returning = slots_of(replaced) if replaced else 0
+    for pause in (*_PAUSES_S, None):
+        overview = rest.overview()
+        usable = overview.slots_available + returning
+        if needed <= usable:
+            return
+        if pause is None or needed > overview.slots_total:
+            break
+        clock.sleep(pause)
+    raise TargetUnsuitable(
+        f"the job needs {needed} slots, and target {target!r} has {usable} for it ({overview.slots_total} in all)",
+        target=target,
+        hint="Lower `parallelism`, add TaskManagers, or stop what else runs there.",
+    )
+
+
+def is_elastic(options: Mapping[str, str]) -> bool:
+    """Whether the cluster gets TaskManagers when it needs them: its slots say nothing beforehand."""
+    return any(option.startswith(_ELASTIC) for option in options)
 
 
 def slots_of(job: JobDetail) -> int:
     """Return the slots that a job holds: in each slot sharing group as many as its greatest parallelism."""
-    groups: dict[str, int] = {}
+    groups: dict[str | None, int] = {}
     for vertex in job.vertices:
         groups[vertex.slot_sharing_group] = max(groups.get(vertex.slot_sharing_group, 0), vertex.parallelism)
     return sum(groups.values())
@@ -114,6 +124,11 @@ def check_retention(rest: FlinkRest, job_id: str, target: str) -> None:
 def needs_latest(desired: Desired | None, restore: Restore) -> bool:
     """Whether the newest state of the job that is to end is what the next one starts from."""
     return desired is not None and isinstance(restore, FromLatest)
+
+
+def wants_latest(desired: Desired | None, restore: Restore) -> bool:
+    """Whether the newest state of the job that is to end is worth looking for: not while another one waits to start."""
+    return desired is None or isinstance(restore, FromLatest)
 
 
 def python_hint(error: RejectedByTarget, desired: Desired) -> RejectedByTarget:

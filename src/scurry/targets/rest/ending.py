@@ -79,21 +79,17 @@ class Ending:
         return checkpoint_snapshot(savepoint, job_id)
 
     def cancel(self, job_id: str, *, wants_state: bool, activity: Activity) -> Snapshot | None:
-        """Cancel a job, wait for its end and return its newest checkpoint, if that is still there.
-
-        The caller has made sure that the checkpoint outlives the job when `wants_state`.
-        """
+        """Cancel a job, wait for its end and return the checkpoint that it has left, if `wants_state`."""
         try:
             self.rest.cancel(job_id)
         except RejectedByTarget as error:
             if isinstance(error, JobNotFound) or not self._ended(job_id):
                 raise  # else it came to its end by itself
         state = self._await_end(job_id, activity)
-        if state is None:
+        if state is None or not wants_state:
             return None
-        if wants_state:
-            self._outwait_cache(activity)
-        return retained_checkpoint(self.rest, job_id, state)
+        activity.describe("looking for its last checkpoint")
+        return retained_checkpoint(self.rest, job_id, state, self.clock)
 
     def dispose(self, location: str, *, activity: Activity) -> None:
         """Delete the files of a savepoint or checkpoint; one that is not there is deleted already."""
@@ -116,12 +112,6 @@ class Ending:
             if elapsed > _WORTH_TELLING_S:
                 activity.describe(f"the job is {state.value}")
         raise AssertionError("waits without a limit")
-
-    def _outwait_cache(self, activity: Activity) -> None:
-        # The statistics are cached; an older checkpoint than the last is deleted already and cannot be restored from.
-        wait_s = self.rest.dashboard().refresh_interval_ms / 1000 + 0.05
-        activity.describe("waiting for the number of the last checkpoint")
-        self.clock.sleep(wait_s)
 
     def _result(self, answer: OperationAnswer, step: Step, what: str) -> Snapshot:
         job_id: str = step.inputs["job_id"]

@@ -12,7 +12,7 @@ import msgspec
 
 from scurry.flink.rest_answers import NO_CHECKPOINTS, moment
 from scurry.flink.stack_trace import explain
-from scurry.model.errors import JobNotFound, TargetUnsuitable
+from scurry.model.errors import JobNotFound, RejectedByTarget, TargetUnsuitable
 from scurry.model.observed import CheckpointCounts, Job, JobState
 from scurry.model.snapshot import Snapshot, SnapshotKind
 
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scurry.flink.rest import FlinkRest
-    from scurry.flink.rest_answers import Checkpoint, ExceptionEntry, JobDetail, JobSummary
+    from scurry.flink.rest_answers import Checkpoint, Checkpoints, ExceptionEntry, JobDetail, JobSummary
+    from scurry.model.ports import Clock
 
 _IN_DETAIL = 3
 """of so many of an application's jobs, newest first, details are asked for"""
 _LONGEST_REASON = 500
 _BEGINNING = frozenset({"INITIALIZING", "CREATED", "RUNNING"})
 _YOUNG_MS = 60_000
+_SLOWEST_CACHE_MS = 60_000
+"""no sane cluster answers with what is older"""
 _AILING = frozenset({JobState.FAILING, JobState.RESTARTING, JobState.FAILED})
 
 
@@ -50,11 +53,11 @@ def surveyed(summary: JobSummary) -> Job:
     )
 
 
-def own_jobs(rest: FlinkRest, summaries: Sequence[JobSummary]) -> tuple[Job, ...]:
+def own_jobs(rest: FlinkRest, summaries: Sequence[JobSummary], clock: Clock) -> tuple[Job, ...]:
     """Return jobs with their details, newest first; of all but the newest few only what the overview tells."""
     newest_first = sorted(summaries, key=lambda summary: summary.start_time, reverse=True)
     return tuple(
-        _detailed(rest, summary) if index < _IN_DETAIL else surveyed(summary)
+        _detailed(rest, summary, clock) if index < _IN_DETAIL else surveyed(summary)
         for index, summary in enumerate(newest_first)
     )
 
@@ -72,33 +75,54 @@ def checkpoint_snapshot(checkpoint: Checkpoint, job_id: str) -> Snapshot | None:
     )
 
 
-def retained_checkpoint(rest: FlinkRest, job_id: str, state: JobState) -> Snapshot | None:
-    """Return the newest checkpoint of a job if it is there (still).
+def retained_checkpoint(rest: FlinkRest, job_id: str, state: JobState, clock: Clock) -> Snapshot | None:
+    """Return the checkpoint that a job which ended has left, if it has left one.
 
     A finished job leaves none; a cancelled one if its checkpoints are retained; a failed one if they are externalised.
+    Waits until the answer cannot be older than the job's end (3 s at most on a cluster with default settings): an older
+    checkpoint than the last one is deleted already.
     """
-    latest = rest.checkpoints(job_id).latest.completed
-    if latest is None or state is JobState.FINISHED:
+    if state is JobState.FINISHED or not _keeps_checkpoints(rest, job_id, state):
         return None
-    if state.is_terminal:
-        kept = rest.checkpoint_config(job_id).externalization
-        if not kept.enabled or (state is JobState.CANCELED and kept.delete_on_cancellation):
-            return None
-    return checkpoint_snapshot(latest, job_id)
+    ended_ms = next((job.end_time for job in rest.jobs() if job.jid == job_id), 0)
+    age_ms = rest.job(job_id).now - ended_ms
+    if age_ms < _SLOWEST_CACHE_MS:
+        clock.sleep(max(rest.dashboard().refresh_interval_ms - age_ms, 0) / 1000 + 0.05)
+    latest = rest.checkpoints(job_id).latest.completed
+    return checkpoint_snapshot(latest, job_id) if latest else None
 
 
-def _detailed(rest: FlinkRest, summary: JobSummary) -> Job:
+def _keeps_checkpoints(rest: FlinkRest, job_id: str, state: JobState) -> bool:
     try:
-        return _with_details(rest, summary)
+        kept = rest.checkpoint_config(job_id).externalization
+    except JobNotFound:
+        raise
+    except RejectedByTarget:
+        return False
+    return kept.enabled and not (state is JobState.CANCELED and kept.delete_on_cancellation)
+
+
+def _checkpoints(rest: FlinkRest, job_id: str) -> Checkpoints:
+    try:
+        return rest.checkpoints(job_id)
+    except JobNotFound:
+        raise
+    except RejectedByTarget:  # a batch job: "Checkpointing has not been enabled"
+        return NO_CHECKPOINTS
+
+
+def _detailed(rest: FlinkRest, summary: JobSummary, clock: Clock) -> Job:
+    try:
+        return _with_details(rest, summary, clock)
     except JobNotFound:
         return surveyed(summary)  # forgotten between the two calls
 
 
-def _with_details(rest: FlinkRest, summary: JobSummary) -> Job:
+def _with_details(rest: FlinkRest, summary: JobSummary, clock: Clock) -> Job:
     job = surveyed(summary)
     detail, failures = rest.job(job.id), rest.exceptions(job.id)
     # Until all tasks run no checkpoint completes, and asking would only fill the cache with an answer that ages.
-    checkpoints = NO_CHECKPOINTS if _is_starting(summary, failures) else rest.checkpoints(job.id)
+    checkpoints = NO_CHECKPOINTS if _is_starting(summary, failures) else _checkpoints(rest, job.id)
     vertices, running = _vertices(summary, detail)
     restarts = _restarts(rest, job, failures)
     ails = job.state in _AILING or restarts > 0
@@ -114,10 +138,17 @@ def _with_details(rest: FlinkRest, summary: JobSummary) -> Job:
             failed=checkpoints.counts.failed,
             in_progress=checkpoints.counts.in_progress,
         ),
-        latest_checkpoint=retained_checkpoint(rest, job.id, job.state) if checkpoints.latest.completed else None,
+        latest_checkpoint=_latest(rest, job, checkpoints, clock),
         restored_from=restored.external_path if restored else None,
         root_exception=_reason(failures) if ails else None,
     )
+
+
+def _latest(rest: FlinkRest, job: Job, checkpoints: Checkpoints, clock: Clock) -> Snapshot | None:
+    if job.state.is_terminal:
+        return retained_checkpoint(rest, job.id, job.state, clock)
+    latest = checkpoints.latest.completed
+    return checkpoint_snapshot(latest, job.id) if latest else None
 
 
 def _is_starting(summary: JobSummary, failures: Sequence[ExceptionEntry]) -> bool:

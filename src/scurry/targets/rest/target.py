@@ -116,7 +116,9 @@ class RestTarget:
     def _observe(self, application: str, marks: Sequence[str]) -> Observed:
         overview = self.rest.overview()
         summaries = self.rest.jobs()
-        own = observing.own_jobs(self.rest, [summary for summary in summaries if summary.jid in marks])
+        own = observing.own_jobs(
+            self.rest, [summary for summary in summaries if summary.jid in marks], self._services.clock
+        )
         shown = {job.id for job in own}
         live = next((job for job in own if not job.state.is_terminal), None)
         return Observed(
@@ -164,7 +166,8 @@ class RestTarget:
             return Outcome()
         if not state.is_terminal:
             return None
-        return Outcome(snapshot=observing.retained_checkpoint(self.rest, job_id, state))
+        clock = self._services.clock
+        return Outcome(snapshot=observing.retained_checkpoint(self.rest, job_id, state, clock))
 
     # Acting, in detail
 
@@ -201,17 +204,19 @@ class RestTarget:
 
     def _check(self, step: Step, context: StepContext) -> Outcome:
         desired, program = _wish(context), self._program(context)
-        overview, options = self.rest.overview(), self.rest.options()
+        options = self.rest.options()
         replaces: str | None = step.inputs.get("replaces")
-        checking.check_version(desired, overview, self.name)
+        checking.check_version(desired, self.rest.dashboard().flink_version, self.name)
         checking.check_dropping(desired, context.restore, self.name)
         checking.check_snapshot(context.restore, sees_files=self._sees_our_files(), target=self.name)
         try:
             graph = self.rest.plan(self._jar(context), program.request, conceal=program.conceal)
         except RejectedByTarget as error:
             raise checking.python_hint(error, desired) from None
-        replaced = self.rest.job(replaces) if replaces else None
-        checking.check_slots(graph, overview, replaced=replaced, options=options, target=self.name)
+        if not checking.is_elastic(options):
+            replaced = self.rest.job(replaces) if replaces else None
+            clock = self._services.clock
+            checking.check_slots(self.rest, graph.parallelism, replaced=replaced, clock=clock, target=self.name)
         if replaces and isinstance(context.restore, FromLatest):
             has_place = self._places.savepoints is not None
             checking.check_stop(self.rest, replaces, desired, has_place=has_place, options=options, target=self.name)
@@ -256,9 +261,9 @@ class RestTarget:
 
     def _cancel(self, step: Step, context: StepContext) -> Outcome:
         job_id: str = step.inputs["job_id"]
-        wants_state = checking.needs_latest(context.desired, context.restore)
-        if wants_state:
+        if checking.needs_latest(context.desired, context.restore):
             checking.check_retention(self.rest, job_id, self.name)
+        wants_state = checking.wants_latest(context.desired, context.restore)
         snapshot = self._ending.cancel(job_id, wants_state=wants_state, activity=context.activity)
         return Outcome(snapshot=snapshot)
 
