@@ -1,0 +1,101 @@
+"""`scurry apply` is killed as by kill -9 at every delicate moment of an upgrade; the next one has to go on from there.
+
+What that means: one job runs, it is the new revision's, it has the state of the old one, and no record is lost or
+processed twice.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from scurry.model.journal import RevisionOutcome
+from scurry.model.result import ApplyOutcome
+from tests.conformance.stage import Ledger, Stage, is_same
+
+pytestmark = [pytest.mark.flink, pytest.mark.network, pytest.mark.timeout(600)]
+
+MOMENTS = [
+    "prepare:landed",
+    "upload:sent",
+    "upload:landed",
+    "check:landed",
+    "stop:started",
+    "stop:sent",
+    "stop:landed",
+    "stop:journalled",
+    "submit:started",
+    "submit:sent",
+    "submit:landed",
+    "health",
+]
+
+
+@pytest.fixture(scope="module")
+def survivor(stage: Stage) -> Iterator[Ledger]:
+    """An application that lives through all of it."""
+    ledger = Ledger(stage, "survivor")
+    ledger.converge("label=first")
+    yield ledger
+    ledger.end()
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_an_upgrade_that_is_killed_is_carried_through_by_the_next_apply(moment: str, survivor: Ledger) -> None:
+    label = f"label={moment}"
+    before = survivor.job()
+    survivor.write(label)
+    survivor.stage.killed_apply(moment, survivor.spec)
+
+    applied = survivor.converge(label)
+
+    assert applied.error is None
+    job = survivor.job()
+    assert job.id != before.id
+    assert job.restored_from
+    _, history = survivor.stage.open().observe(survivor.name)
+    assert history.current
+    assert history.current.desired.args[-1] == label
+    assert history.current.outcome is RevisionOutcome.HEALTHY
+    assert history.restored
+    assert history.restored.job_id == before.id
+    assert is_same(job.restored_from, history.restored.location)
+    assert survivor.apply(label).outcome is ApplyOutcome.UNCHANGED
+
+
+def test_a_job_that_nobody_knows_to_have_started_is_not_started_from_older_state(ledger: Ledger, stage: Stage) -> None:
+    """Killed right after the submit; the job commits for a while; then its JobManager is killed, too."""
+    ledger.converge("label=a")
+    ledger.write("label=b")
+    stage.killed_apply("submit:landed", ledger.spec)
+    ledger.goes_on()
+    stage.kill("jobmanager", signal.SIGKILL)
+
+    ledger.converge("label=b")
+
+
+def test_a_rollback_that_is_killed_is_carried_through(ledger: Ledger, stage: Stage) -> None:
+    good = ledger.converge("label=good")
+    ledger.write("label=bad", "fail=")
+    stage.killed_apply("cancel:landed", ledger.spec)
+
+    again = ledger.apply("label=bad", "fail=")
+
+    assert again.outcome is ApplyOutcome.ROLLED_BACK
+    assert ledger.job().id != good.job_id
+    ledger.goes_on()
+
+
+def test_another_revision_after_a_killed_submit_is_the_one_that_runs(ledger: Ledger, stage: Stage) -> None:
+    """The submit that was on its way lands while the file says something else already."""
+    ledger.converge("label=a")
+    ledger.write("label=b")
+    stage.killed_apply("submit:sent", ledger.spec)
+
+    ledger.converge("label=c", parallelism=2)
+
+    assert ledger.job().parallelism == 2
+    ledger.verb("stop")
+    ledger.check()
