@@ -98,6 +98,11 @@ class SqlRig:
 
     def stop(self, job: str) -> str:
         """Stop a job with a savepoint and return where that is."""
+        # A task may print before the JobManager knows that it runs, and then no savepoint can be taken yet.
+        wait_for(
+            lambda: all(vertex.status == "RUNNING" for vertex in self.rest.job(job).vertices) or None,
+            "running vertices",
+        )
         trigger = secrets.token_hex(16)
         self.rest.stop(job, trigger_id=trigger, directory=str(self.folder / "savepoints"), drain=False)
 
