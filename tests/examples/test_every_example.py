@@ -25,8 +25,7 @@ def test_every_example_has_a_test_of_its_own(example: str) -> None:
 def test_every_command_in_an_examples_readme_exists(example: str) -> None:
     from scurry.cli.app import COMMANDS
 
-    readme = (EXAMPLES / example / "README.md").read_text("utf-8")
-    used = set(re.findall(r"^scurry (\w+)", readme, re.MULTILINE))
+    used = {line.split()[1] for line in _commands(example) if line.startswith("scurry ")}
     assert "apply" in used
     assert used <= COMMANDS.keys()
 
@@ -34,8 +33,13 @@ def test_every_command_in_an_examples_readme_exists(example: str) -> None:
 @pytest.mark.parametrize("example", FOLDERS)
 def test_every_example_is_valid_as_its_readme_applies_it(example: str, tmp_path: Path) -> None:
     stage = Stage(example, tmp_path / "stage")
-    readme = (stage.folder / "README.md").read_text("utf-8")
-    applied = re.findall(r"^scurry apply (\S+)(?: --env (\w+))?", readme, re.MULTILINE)
+    applied = [line.split()[2:] for line in _commands(example) if line.startswith("scurry apply ")]
     assert applied
-    for file, environment in applied:
-        stage.run("validate", file, *(("--env", environment) if environment else ()))
+    for arguments in applied:
+        stage.run("validate", *arguments)
+
+
+def _commands(example: str) -> list[str]:
+    readme = (EXAMPLES / example / "README.md").read_text("utf-8")
+    blocks = re.findall(r"^```console\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
