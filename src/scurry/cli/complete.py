@@ -23,7 +23,7 @@ def targets(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def environments(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the environments of the project, and those of the applications' files that are given already."""
-    files = ctx.params.get("files") or ()
+    files = ctx.params.get("files") or ctx.args
     return _words(
         ctx, incomplete, lambda workspace: [*workspace.project.environments, *(n for f in files for n in _overlays(f))]
     )
@@ -31,7 +31,7 @@ def environments(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def snapshots(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the names of an application's snapshots, as the journal has them: no target is asked."""
-    return _words(ctx, incomplete, lambda workspace: _snapshots(workspace, str(ctx.params.get("application"))))
+    return _words(ctx, incomplete, lambda workspace: _snapshots(workspace, _application(ctx)))
 
 
 def sources(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -39,15 +39,20 @@ def sources(ctx: typer.Context, incomplete: str) -> list[str]:
     return [word for word in ("latest", "none") if word.startswith(incomplete)] + snapshots(ctx, incomplete)
 
 
+def _application(ctx: typer.Context) -> str:
+    """Return the application on the line; behind an option without its value, what was parsed is in `args` only."""
+    return str(ctx.params.get("application") or next(iter(ctx.args), ""))
+
+
 def _snapshots(workspace: "Workspace", application: str) -> list[str]:
     found = workspace.assembly.journal_to_read.history(application).snapshots
     return [snapshot.location.rstrip("/").rpartition("/")[2] for snapshot in found]
 
 
-def _overlays(file: Path) -> Iterable[str]:
+def _overlays(file: Path | str) -> Iterable[str]:
     from scurry.spec.yaml_source import read_yaml
 
-    return [str(name) for name in read_yaml(file).data.get("environments", {})]
+    return [str(name) for name in read_yaml(Path(file)).data.get("environments", {})]
 
 
 def _words(ctx: typer.Context, incomplete: str, find: Callable[["Workspace"], Iterable[str]]) -> list[str]:

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from scurry.cli.output import write
@@ -19,6 +20,7 @@ from scurry.model.values import format_duration
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
     from scurry.model.reporting import Activity, Reporter
@@ -113,12 +115,16 @@ class LiveReporter:
     """Live lines at the bottom of the terminal. They are taken away while nothing runs, so that one can ask there."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-
-        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._progress: Progress | None = None
         self._open = 0
         self._lock = threading.RLock()
+
+    @cached_property
+    def _console(self) -> Console:
+        # Not before something is shown: many commands end without, and rich takes its time to import.
+        from rich.console import Console
+
+        return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
     @contextmanager
     def activity(self, title: str, *, total: float | None = None) -> Iterator[Activity]:
