@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 VERSION = FLINK_VERSIONS[-1]
 PATIENCE_S = 180.0
-JAR = "ledger.jar"
 PROJECT = "targets: {local: {kind: local, slots: 2, job_manager_memory: 704m, task_manager_memory: 768m}}\n"
 SPEC = """\
 name: {name}
@@ -52,7 +52,16 @@ class Stage:
     def __init__(self, folder: Path, jar: Path) -> None:
         self.folder = folder
         (folder / "scurry.yaml").write_text(PROJECT)
-        shutil.copy(jar, folder / JAR)
+        self._jar = jar
+
+    def jar(self, build: int) -> str:
+        """Return the program's file; another build has other bytes and does the same."""
+        path = self.folder / f"ledger-{build}.jar"
+        if not path.exists():
+            shutil.copy(self._jar, path)
+            with zipfile.ZipFile(path, "a") as packed:
+                packed.writestr("build", str(build))
+        return path.name
 
     def open(self) -> Workspace:
         """Open the project as a new command does."""
@@ -87,15 +96,22 @@ class Ledger:
         self.spec = stage.folder / f"{name}.yaml"
         self.output = stage.folder / f"{name}-output"
 
-    def write(self, *arguments: str, parallelism: int = 1, mode: str = "savepoint") -> None:
+    def write(self, *arguments: str, parallelism: int = 1, mode: str = "savepoint", build: int = 0) -> None:
         """Write the specification, with arguments of the program."""
-        args = json.dumps([f"out={self.output}", *arguments])
-        text = SPEC.format(name=self.name, version=VERSION, jar=JAR, args=args, parallelism=parallelism, mode=mode)
-        self.spec.write_text(text)
+        self.spec.write_text(
+            SPEC.format(
+                name=self.name,
+                version=VERSION,
+                jar=self.stage.jar(build),
+                args=json.dumps([f"out={self.output}", *arguments]),
+                parallelism=parallelism,
+                mode=mode,
+            )
+        )
 
-    def apply(self, *arguments: str, parallelism: int = 1, mode: str = "savepoint") -> Applied:
+    def apply(self, *arguments: str, **spec: Any) -> Applied:
         """Write the specification and apply it."""
-        self.write(*arguments, parallelism=parallelism, mode=mode)
+        self.write(*arguments, **spec)
         return self.stage.open().apply(self.spec, confirm=lambda plan: True)
 
     def converge(self, *arguments: str, **spec: Any) -> Applied:

@@ -46,10 +46,11 @@ def survivor(stage: Stage) -> Iterator[Ledger]:
 def test_an_upgrade_that_is_killed_is_carried_through_by_the_next_apply(moment: str, survivor: Ledger) -> None:
     label = f"label={moment}"
     before = survivor.job()
-    survivor.write(label)
+    build = MOMENTS.index(moment) + 1
+    survivor.write(label, build=build)
     survivor.stage.killed_apply(moment, survivor.spec)
 
-    applied = survivor.converge(label)
+    applied = survivor.converge(label, build=build)
 
     assert applied.error is None
     job = survivor.job()
@@ -62,7 +63,7 @@ def test_an_upgrade_that_is_killed_is_carried_through_by_the_next_apply(moment: 
     assert history.restored
     assert history.restored.job_id == before.id
     assert is_same(job.restored_from, history.restored.location)
-    assert survivor.apply(label).outcome is ApplyOutcome.UNCHANGED
+    assert survivor.apply(label, build=build).outcome is ApplyOutcome.UNCHANGED
 
 
 def test_a_job_that_nobody_knows_to_have_started_is_not_started_from_older_state(ledger: Ledger, stage: Stage) -> None:

@@ -5,6 +5,7 @@ What runs on a cluster is the REST target's to do. This one knows which cluster,
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,14 +18,15 @@ from scurry.flink.configuration import state_place
 from scurry.flink.connection import RestSettings
 from scurry.flink.memory import parse_size, processors
 from scurry.flink.rest import FlinkRest
+from scurry.flink.startup import PortRefused
 from scurry.model.desired import UpgradeMode
-from scurry.model.errors import JobNotFound, RejectedByTarget, TargetUnsuitable
+from scurry.model.errors import JobNotFound, RejectedByTarget, RuntimeUnavailable, TargetUnsuitable
 from scurry.model.observed import Observed
 from scurry.model.operation import Action, Deploy, Outcome, Rescale, Resume, Step, Upgrade
 from scurry.model.snapshot import FromLatest, SnapshotKind
 from scurry.targets import lowering
 from scurry.targets.rest import Places, RestTarget
-from scurry.targets.rest.checking import check_retention
+from scurry.targets.rest.checking import TooFewSlots, check_retention
 from scurry.targets.rest.places import local_path
 
 if TYPE_CHECKING:
@@ -107,12 +109,16 @@ class LocalTarget:
 
     # Acting
 
+    def heal(self) -> None:
+        """Replace the TaskManagers that died; jobs that had tasks there recover by themselves then."""
+        for cluster in self._clusters.running():
+            self._clusters.heal(cluster.flink_version)
+
     def run(self, step: Step, context: StepContext) -> Outcome:
         """Make a step happen on the cluster that it concerns, whose dead TaskManagers are replaced before."""
         match step.action:
             case Action.PREPARE:
-                cluster = self._clusters.ensure(self._cluster_settings(step.inputs["flink_version"]))
-                return Outcome(detail={"url": cluster.rest_url})
+                return self._prepare(step.inputs["flink_version"])
             case Action.CHECK:
                 return self._check(step, context)
             case Action.UPLOAD | Action.SUBMIT:
@@ -121,6 +127,13 @@ class LocalTarget:
                 return self._dispose(step, context)
             case Action.STOP | Action.SNAPSHOT | Action.CANCEL | Action.RESCALE:
                 return self._owner(step.inputs["job_id"]).run(step, context)
+
+    def _prepare(self, version: str) -> Outcome:
+        try:
+            cluster = self._clusters.ensure(self._cluster_settings(version))
+        except PortRefused as error:
+            raise error.concerning("targets", self.name, "rest_port", in_project=True)
+        return Outcome(detail={"url": cluster.rest_url})
 
     def _check(self, step: Step, context: StepContext) -> Outcome:
         target = self._for(context)
@@ -134,15 +147,14 @@ class LocalTarget:
                 check_retention(owner.rest, replaces, self.name)
         try:
             return target.run(step, context)
-        except TargetUnsuitable as error:
-            if "slots" not in error.message:
-                raise
-            raise TargetUnsuitable(
-                error.message,
-                target=self.name,
-                hint=f"Raise 'slots' of the target in scurry.yaml, and apply again; no restart is needed:\n"
-                f"  targets: {{{self.name}: {{kind: local, slots: {self._slots * 2}}}}}",
-            ) from error
+        except TooFewSlots as error:
+            enough = self._slots + math.ceil(error.missing / self._settings.task_managers)
+            error.hint = (
+                "Lower `parallelism`; or raise 'slots' of the target in scurry.yaml, and apply again; "
+                "no restart is needed:\n"
+                f"  targets: {{{self.name}: {{kind: local, slots: {enough}}}}}"
+            )
+            raise
 
     def _dispose(self, step: Step, context: StepContext) -> Outcome:
         for _, target in self._running():
@@ -201,7 +213,13 @@ class LocalTarget:
         return target
 
     def _what_is_left(self, step: Step) -> Outcome | None:
-        """What a step on a job came to that no cluster knows any more: a cancel is done, a savepoint may be there."""
+        """What a step on a job came to that no cluster knows any more: a cancel is done, a savepoint may be there.
+
+        A job that has left a checkpoint did run. Another one under its id would begin with that checkpoint's number
+        again, and Flink would fail to write it.
+        """
+        if step.action is Action.SUBMIT:
+            return Outcome(job_id=step.mark) if self._places.retained([step.mark]) else None
         if step.action is Action.CANCEL:
             left = self._places.retained([step.inputs["job_id"]])
             return Outcome(snapshot=next(iter(left), None))
@@ -219,7 +237,7 @@ class LocalTarget:
                 f"target {self.name!r} runs only Flink {only}, and the application is for {version}",
                 target=self.name,
                 hint=f'Set `flink: "{only}"` in the application, or choose another target.',
-            )
+            ).concerning("flink")
         return ClusterSettings(
             flink=runtimes.flink(version),
             java=self._java(version),
@@ -240,7 +258,10 @@ class LocalTarget:
         from scurry.flink.jvm import find_java
 
         path = str(self._services.root / Path(home).expanduser())
-        return find_java(version, cache=runtimes.cache, reporter=self._services.reporter, java_home=path)
+        try:
+            return find_java(version, cache=runtimes.cache, reporter=self._services.reporter, java_home=path)
+        except RuntimeUnavailable as error:
+            raise error.concerning("targets", self.name, "java_home", in_project=True)
 
     @property
     def _slots(self) -> int:

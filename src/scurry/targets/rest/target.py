@@ -62,7 +62,7 @@ class RestTarget:
         try:
             return self._observe(application, marks)
         except TargetError as error:
-            return Observed(reachable=False, unreachable_because=error.message)
+            return Observed.silent(error)
 
     def find(self, step: Step) -> Outcome | None:
         """Say whether a step landed: by its mark, else by what the cluster shows. Waits for one in progress."""
@@ -70,7 +70,7 @@ class RestTarget:
             case Action.UPLOAD:
                 return None  # is looked for again by its name when it is run again
             case Action.SUBMIT:
-                return Outcome(job_id=step.mark) if self._shows(step.mark) else None
+                return Outcome(job_id=step.mark) if self._has_run(step.mark) else None
             case Action.STOP | Action.SNAPSHOT:
                 snapshot = self._find_savepoint(step)
                 return Outcome(snapshot=snapshot) if snapshot else None
@@ -140,6 +140,10 @@ class RestTarget:
             reactive = options.get("scheduler-mode", "").lower() == "reactive"
             self._scheduler = "reactive" if reactive else options.get("jobmanager.scheduler", "default").lower()
         return self._scheduler == "adaptive"
+
+    def _has_run(self, job_id: str) -> bool:
+        """Whether a job was started: the cluster shows it, or has forgotten it, but its checkpoints are there."""
+        return self._shows(job_id) or bool(self._places.retained([job_id]))
 
     def _shows(self, job_id: str) -> bool:
         try:
