@@ -135,6 +135,14 @@ class SqlRig:
                     found.append(match[1])
         return found
 
+    def output(self) -> str:
+        """All that the TaskManagers printed."""
+        return "".join(log.read_text(errors="replace") for log in self._cluster.log_directory.glob("*.out"))
+
+    def logs(self) -> str:
+        """All that JobManager and TaskManagers logged."""
+        return "".join(log.read_text(errors="replace") for log in self._cluster.log_directory.glob("*.log"))
+
     def wait_until_printed(self, identifier: str, row: str) -> None:
         """Wait for a row."""
         wait_for(lambda: row in self.printed(identifier) or None, lambda: f"{row} among {self.printed(identifier)}")

@@ -159,6 +159,16 @@ def test_a_secret_is_in_no_error(rig: SqlRig) -> None:
     assert "${secret:word}" in said
 
 
+def test_a_secret_in_a_tables_options_is_in_no_log_and_no_plan(rig: SqlRig) -> None:
+    secret = "hunter3-hunter3"
+    table = "CREATE TABLE log (n BIGINT) WITH ('connector' = 'print', 'print-identifier' = '${secret:word}');\n"
+    job = rig.run(ENDLESS + table + "INSERT INTO log SELECT n FROM numbers", secrets={"word": secret})
+    wait_for(lambda: secret in rig.output() or None, "a row")
+    assert secret not in rig.logs()
+    assert secret not in str(rig.rest.job(job))
+    assert secret not in str(rig.rest.job_config(job))
+
+
 def test_a_secret_without_a_value_is_named(rig: SqlRig) -> None:
     found = problem(rig, SOURCE + SINK + "INSERT INTO sink SELECT n FROM numbers WHERE 'x' = '${secret:missing}'")
     assert found.message == "no value was given for the secret 'missing'"
