@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from scurry.flink.class_data import ClassData
 from scurry.flink.cluster import LocalClusters
 from scurry.flink.cluster_record import load
+from scurry.flink.install_cache import default_cache
+from scurry.flink.launch import jars_of
 from scurry.flink.process import send
 from scurry.model.errors import TargetUnavailable
 from tests.flink.conftest import Listening
@@ -123,6 +126,14 @@ def test_a_cluster_serves_later_commands_and_is_seen_by_nobody_else(
     assert clusters.running() == ()
     assert family(workspace) == []
     assert clusters.stop(version) == ()
+    expect_archives_for_the_next_start(settings)
+
+
+def expect_archives_for_the_next_start(settings: ClusterSettings) -> None:
+    flink, java = settings.flink, settings.java
+    archives = ClassData(default_cache(), flink_version=flink.version, java=java, jars=jars_of(flink.home))
+    for role in ("jobmanager", "taskmanager"):
+        assert f"{role}.jsa" in archives.flags(role, record=True)[-1]
 
 
 def expect_only_loopback(cluster: RunningCluster) -> None:

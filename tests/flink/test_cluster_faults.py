@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +15,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from scurry.flink import cluster_setup
+from scurry.flink import cluster_setup, startup
 from scurry.flink.class_data import ClassData, publish_recorded
 from scurry.flink.cluster import ClusterSettings, LocalClusters
 from scurry.flink.cluster_record import ClusterProcess, RunningCluster, Stage, load, save
 from scurry.flink.configuration import configuration_file, options
 from scurry.flink.installed import FlinkRuntime, JavaRuntime
+from scurry.flink.launch import CLUSTER_VARIABLE
 from scurry.flink.memory import (
     GIB,
     MIB,
@@ -30,12 +32,13 @@ from scurry.flink.memory import (
     suggested_task_manager,
     task_manager_memory,
 )
-from scurry.flink.process import ProcessId, end, is_alive, spawn
+from scurry.flink.process import ProcessId, end, is_alive, send, spawn
 from scurry.model.errors import RuntimeUnavailable, ScurryError, TargetUnavailable, TargetUnsuitable, WorkspaceError
 from tests.flink.conftest import Listening
-from tests.flink.local_flink import family
+from tests.flink.local_flink import family, until
 
 VERSION = "2.3.0"
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
 def settings(
@@ -160,8 +163,7 @@ def record(place: Path, id: ProcessId) -> RunningCluster:
 @pytest.fixture
 def foreign(tmp_path: Path) -> ProcessId:  # type: ignore[misc]
     """A process that is none of ours."""
-    command = [sys.executable, "-c", "import time; time.sleep(60)"]
-    spawned = spawn(command, environment=os.environ, directory=tmp_path, output=tmp_path / "foreign.out")
+    spawned = spawn(SLEEP, environment=os.environ, directory=tmp_path, output=tmp_path / "foreign.out")
     yield spawned.id
     end([spawned.id], patience_s=5)
 
@@ -190,6 +192,40 @@ def test_a_copied_workspace_does_not_take_the_originals_cluster(tmp_path: Path, 
     assert clusters.stop() == ()
     assert is_alive(foreign)
     assert LocalClusters(original.parent, Listening()).find(VERSION) is not None
+
+
+def test_workers_of_a_dead_task_manager_are_ended_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "local" / VERSION
+    parent = f"import subprocess, time; subprocess.Popen({SLEEP!r}); print('ready', flush=True); time.sleep(60)"
+    ids = {}
+    for role in ("jobmanager", "taskmanager-1"):
+        output = tmp_path / f"{role}.out"
+        variables = {**os.environ, CLUSTER_VARIABLE: str(place)}
+        command = [sys.executable, "-c", parent]
+        ids[role] = spawn(command, environment=variables, directory=tmp_path, output=output).id
+        until(output.read_text, "it runs")
+    cluster = record(place, ids["jobmanager"])
+    manager = msgspec.structs.replace(cluster.task_managers[0], id=ids["taskmanager-1"], command=tuple(SLEEP))
+    save(cluster.with_process(manager))
+    (place / "log").mkdir()
+    sessions = {process.session for process in family(tmp_path)}
+    assert sessions == {id.pid for id in ids.values()}
+    send(ids["taskmanager-1"], signal.SIGKILL)
+    until(lambda: not is_alive(ids["taskmanager-1"]), "the TaskManager is dead")
+
+    monkeypatch.setattr(startup, "START_TIMEOUT_S", 0.5)
+    clusters = LocalClusters(tmp_path / "local", Listening())
+    with pytest.raises(TargetUnavailable, match="taskmanager-1 did not register"):
+        clusters.heal(VERSION)  # what replaces it is no Flink, either
+
+    left = family(tmp_path)
+    assert {process.session for process in left} == {ids["jobmanager"].pid}
+    assert len(left) == 2, "the JobManager and what it started go on"
+    assert clusters.find(VERSION) is not None
+    assert clusters.stop() == (VERSION,)
+    assert family(tmp_path) == []
 
 
 def test_a_damaged_record_is_no_cluster(tmp_path: Path) -> None:

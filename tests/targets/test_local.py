@@ -12,6 +12,7 @@ from scurry.flink.process import send
 from scurry.model.desired import UpgradeMode
 from scurry.model.errors import JobNotFound, RejectedByTarget, TargetUnsuitable
 from scurry.model.operation import Action, Deploy, DropSnapshot, Resume, Suspend, TakeSnapshot, Upgrade
+from scurry.model.ports import Heals
 from scurry.model.snapshot import FromLatest, FromSnapshot, SnapshotKind, Stateless
 from scurry.testing.rig import CountedMarks, Runner
 from scurry.testing.target_conformance import LifecycleConformance, TargetConformance
@@ -119,11 +120,17 @@ def test_a_dead_task_manager_is_replaced_by_the_next_command_and_the_job_goes_on
     assert job_id is not None
     runner.await_running(job_id)
     kill(own, "taskmanager-1")
+    assert isinstance(own.target, Heals)
+    own.another().heal()
+    assert roles(own.workspace) == ["jobmanager", "taskmanager-1"]
+    runner.await_job(job_id, lambda job: job.restarts > 0)
+    runner.await_running(job_id)
+    kill(own, "taskmanager-1")
 
     snapshot = take_snapshot_when_it_runs_again(runner, job_id)
 
     assert snapshot.job_id == job_id
-    job = runner.await_job(job_id, lambda job: job.restarts > 0)
+    job = runner.await_job(job_id, lambda job: job.restarts > 1)
     assert not job.state.is_terminal
     assert roles(own.workspace) == ["jobmanager", "taskmanager-1"]
     runner.run(Suspend(job_id=job_id, snapshot=False))

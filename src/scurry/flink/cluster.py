@@ -43,7 +43,7 @@ from scurry.flink.startup import (
 from scurry.model.errors import TargetUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from filelock import BaseFileLock
 
@@ -271,14 +271,22 @@ class LocalClusters:
         family = _family(place)
         members += [found for process in family if process.id not in known and (found := _as_member(process))]
         alive = [member for member in members if member.is_alive]
-        recording = any(is_recording(member.command) for member in alive)
-        end((member.id for member in alive), patience_s=_PATIENCE_RECORDING_S if recording else _PATIENCE_S)
+        self._end(place.name, alive)
         end((process.id for process in family), patience_s=2)  # Python workers
         for member in members:
             publish_recorded(member.command)
         erase(place)
         shutil.rmtree(place / "tmp", ignore_errors=True)
         return bool(alive)
+
+    def _end(self, version: str, members: Sequence[ClusterProcess]) -> None:
+        if not members:
+            return
+        recording = any(is_recording(member.command) for member in members)
+        with self._reporter.activity(f"Stopping Flink {version} on this machine") as activity:
+            if recording:
+                activity.describe("this once it also notes its classes, which makes later starts faster")
+            end((member.id for member in members), patience_s=_PATIENCE_RECORDING_S if recording else _PATIENCE_S)
 
     @contextlib.contextmanager
     def _changing(self, place: Path) -> Iterator[None]:

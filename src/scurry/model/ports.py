@@ -135,6 +135,14 @@ class KeepsLogs(Protocol):
         """Return the logs. Raises `TargetUnavailable`."""
 
 
+@runtime_checkable
+class Heals(Protocol):
+    """What a target is, too, if it looks after the place itself and not only after what runs there."""
+
+    def heal(self) -> None:
+        """Put back what died of the place, so that its applications can recover. Called before anything is changed."""
+
+
 class Journal(Protocol):
     """The durable truth: revisions, operations and steps, snapshots, leases. Every write needs a valid lease."""
 
@@ -211,6 +219,7 @@ __all__ = [
     "Activity",
     "ArtifactStore",
     "Clock",
+    "Heals",
     "Journal",
     "KeepsLogs",
     "Log",
