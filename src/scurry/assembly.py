@@ -12,7 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scurry.model.errors import RejectedByTarget, SpecInvalid, WorkspaceError
+from scurry.model.errors import (
+    RejectedByTarget,
+    SecretMissing,
+    SpecInvalid,
+    WorkspaceError,
+    concerning,
+)
 from scurry.model.values import SecretRef
 
 if TYPE_CHECKING:
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     from scurry.model.script import Script
     from scurry.model.values import Text
     from scurry.spec.load import LoadedApplication
+    from scurry.spec.places import Places
 
 DIRECTORY = ".scurry"
 
@@ -42,29 +49,32 @@ class LocalSecrets:
         self._environ = environ if environ is not None else os.environ
 
     def resolve(self, text: Text) -> str:
-        """Return the plain text of a value. Raises `WorkspaceError` when the secret is not there."""
+        """Return the plain text of a value. Raises `SecretMissing`."""
         if not isinstance(text, SecretRef):
             return text
-        if text.source == "env":
-            return self._from_environment(text.name)
-        return self._from_file(text.name)
+        return self._from_environment(text) if text.source == "env" else self._from_file(text)
 
-    def _from_environment(self, name: str) -> str:
-        value = self._environ.get(name)
+    def _from_environment(self, secret: SecretRef) -> str:
+        value = self._environ.get(secret.name)
         if value is None:
-            raise WorkspaceError(
-                f"the secret {{env: {name}}} is not there: the environment has no variable {name!r}",
-                hint=f"Set it where scurry runs:\n  export {name}=…",
+            raise SecretMissing(
+                f"the secret {{env: {secret.name}}} is not there: the environment has no variable {secret.name!r}",
+                hint=f"Set it where scurry runs:\n  export {secret.name}=…",
+                secret=secret,
             )
         return value
 
-    def _from_file(self, name: str) -> str:
-        path = self._root / Path(name).expanduser()
+    def _from_file(self, secret: SecretRef) -> str:
+        path = self._root / Path(secret.name).expanduser()
         try:
             return path.read_text("utf-8").rstrip("\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise WorkspaceError(f"the secret {{file: {name}}} cannot be read: {reason}") from error
+            raise SecretMissing(
+                f"the secret {{file: {secret.name}}} cannot be read: {reason}",
+                hint=f"Its path is relative to the folder of scurry.yaml. To see what is there, run:\n  ls -l {path}",
+                secret=secret,
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +83,14 @@ class Wish:
 
     desired: Desired
     script: Script | None
+    places: Places
 
     @contextmanager
     def placing_errors(self) -> Iterator[None]:
-        """Turn what Flink says of the SQL script into problems with the line and column of the user's file."""
+        """Give errors their place in the user's files: of a key, or of what Flink says of the SQL script."""
         try:
-            yield
+            with self.places.found():
+                yield
         except RejectedByTarget as error:
             from scurry.artifacts.sql_errors import locate
 
@@ -197,10 +209,14 @@ class Assembly:
 
     def wish(self, file: Path, environment: str | None, target: str | None) -> Wish:
         """Return what a spec wishes for: its artifact built and stored, its Flink version exact."""
+        loaded = self.load(file, environment)
+        with self.places(loaded).found():
+            return self._wish(loaded, target)
+
+    def _wish(self, loaded: LoadedApplication, target: str | None) -> Wish:
         from scurry.artifacts.build import Workbench, build
         from scurry.engine.resolve import Placement, resolve
 
-        loaded = self.load(file, environment)
         application = loaded.application
         name = target or application.target or self.project.target
         self.settings_of(name)
@@ -226,7 +242,13 @@ class Assembly:
             config=config,
             secrets=loaded.secrets,
         )
-        return Wish(desired=desired, script=loaded.script)
+        return Wish(desired=desired, script=loaded.script, places=self.places(loaded))
+
+    def places(self, loaded: LoadedApplication | None = None) -> Places:
+        """Return what finds the places that errors are about: in a spec, and in the project file."""
+        from scurry.spec.places import Places
+
+        return Places(project=self.project, loaded=loaded)
 
     def flink_version(self, asked: str) -> str:
         """Return the exact version for a series: the one that is pinned, else the newest, which is pinned then."""
@@ -237,7 +259,8 @@ class Assembly:
         pinned = self.lock.read().flink.get(asked)
         if pinned:
             return pinned
-        newest = self.runtimes.newest(asked)
+        with concerning("flink"):
+            newest = self.runtimes.newest(asked)
         self.lock.update(lambda lock: lock.with_flink(asked, newest))
         return newest
 

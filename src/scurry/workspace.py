@@ -82,10 +82,12 @@ class Workspace:
         """Return what `apply` would do now, and why. Changes nothing outside the workspace's own stores."""
         from scurry.engine.planner import make_plan
 
-        desired = self.assembly.wish(file, environment, target).desired
-        history = self._reading.history(desired.application)
-        observed = self._observe(desired.target, history)
-        return make_plan(desired, observed, history, now=self.clock.now())
+        wish = self.assembly.wish(file, environment, target)
+        desired = wish.desired
+        with wish.placing_errors():
+            history = self._reading.history(desired.application)
+            observed = self._observe(desired.target, history)
+            return make_plan(desired, observed, history, now=self.clock.now())
 
     def status(self, *applications: str) -> tuple[StatusReport, ...]:
         """Return how the given applications are, or all of them. A target that does not answer is told, not raised."""
@@ -351,7 +353,8 @@ class Workspace:
 
     def _verb(self, application: str, decide: Decide, *, confirm: Confirm, wait: timedelta | None) -> Applied:
         target = _target_of(self._known(application))
-        return self._change(application, target, decide, confirm=confirm, wait=wait)
+        with self.assembly.places().found():
+            return self._change(application, target, decide, confirm=confirm, wait=wait)
 
     def _change(
         self, application: str, target: str, decide: Decide, *, confirm: Confirm, wait: timedelta | None
@@ -391,7 +394,7 @@ class Workspace:
         try:
             return Observed(jobs=tuple(self.target(target).survey().values()))
         except TargetError as error:
-            return Observed(reachable=False, unreachable_because=error.message)
+            return Observed.silent(error)
 
     def _known(self, application: str) -> History:
         history = self._reading.history(application)

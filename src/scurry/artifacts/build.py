@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from scurry.model.application import CodeKind
+from scurry.model.errors import concerning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,8 +86,9 @@ def _jar(application: Application, workbench: Workbench, folder: Path) -> Artifa
     from scurry.artifacts.jar_package import package_jar
 
     code = application.code
-    path = fetch_jar(code.source, base=folder, maven=workbench.maven, downloads=workbench.downloads)
-    check_jar(path, code.main_class, called=code.source)
+    with concerning("code", "jar"):
+        path = fetch_jar(code.source, base=folder, maven=workbench.maven, downloads=workbench.downloads)
+        check_jar(path, code.main_class, called=code.source)
     return package_jar(path, connectors=_connectors(application, workbench, folder), store=workbench.store)
 
 
@@ -97,7 +99,8 @@ def _python(application: Application, workbench: Workbench, folder: Path) -> Art
     parts = PythonParts(
         requirements=code.requirements, files=code.files, connectors=_connectors(application, workbench, folder)
     )
-    return package_python(code.source, parts, base=folder, store=workbench.store)
+    with concerning("code", "python"):
+        return package_python(code.source, parts, base=folder, store=workbench.store)
 
 
 def _connectors(
@@ -107,9 +110,10 @@ def _connectors(
 
     if not application.connectors:
         return ()
-    return fetch_connectors(
-        application.connectors, base=folder, maven=workbench.maven, downloads=workbench.downloads, flink=flink
-    )
+    with concerning("connectors"):
+        return fetch_connectors(
+            application.connectors, base=folder, maven=workbench.maven, downloads=workbench.downloads, flink=flink
+        )
 
 
 def _sql(application: Application, workbench: Workbench, folder: Path, script: Script, flink_version: str) -> Artifact:
@@ -117,7 +121,8 @@ def _sql(application: Application, workbench: Workbench, folder: Path, script: S
     from scurry.flink.java_programs import ECJ_PATH, compile_program
 
     runtimes = workbench.runtimes
-    flink = runtimes.flink(flink_version)
+    with concerning("flink"):
+        flink = runtimes.flink(flink_version)
     connectors = _connectors(application, workbench, folder, flink)
     runner = compile_program(
         "SqlRunner",

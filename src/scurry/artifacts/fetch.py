@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from scurry.artifacts.coordinate import SCHEME
 from scurry.artifacts.jar import check_readable
-from scurry.model.errors import ArtifactError
+from scurry.model.errors import ArtifactError, concerning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,8 +52,11 @@ def fetch_connectors(
 
     Files that are named themselves come first, in their order. Raises `ArtifactError`, `MissingExtra`.
     """
-    named = [reference for reference in references if not reference.startswith(SCHEME)]
-    direct = [fetch_jar(reference, base=base, maven=maven, downloads=downloads) for reference in named]
+    direct = []
+    for index, reference in enumerate(references):
+        if not reference.startswith(SCHEME):
+            with concerning("connectors", index):
+                direct.append(fetch_jar(reference, base=base, maven=maven, downloads=downloads))
     resolved = maven.jars([reference for reference in references if reference.startswith(SCHEME)], flink=flink)
     for path in resolved:
         check_readable(path, called=path.name)

@@ -81,7 +81,8 @@ def _class_missing(name: str, chosen: str, entries: frozenset[str], *, by_manife
         if similar
         else "Check `code.main_class`, and that this is the jar meant"
     )
-    return ArtifactError(f"the class {chosen!r}, {whose}, is not in the jar {name!r}", hint=hint)
+    error = ArtifactError(f"the class {chosen!r}, {whose}, is not in the jar {name!r}", hint=hint)
+    return error if by_manifest else error.concerning("code", "main_class")
 
 
 def _similar(chosen: str, entries: frozenset[str]) -> list[str]:

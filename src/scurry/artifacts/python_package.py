@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from scurry.artifacts.jar_package import LIBRARIES
 from scurry.artifacts.zip_writer import ZipWriter
 from scurry.model.desired import ArtifactKind
-from scurry.model.errors import ArtifactError, Place, Problem, SpecInvalid
+from scurry.model.errors import ArtifactError, Place, Problem, SpecInvalid, concerning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +57,8 @@ def package_python(entry: str, parts: PythonParts = PythonParts(), *, base: Path
     content.pop(REQUIREMENTS, None)
     data = {name: _read(path) for name, path in content.items()}
     if parts.requirements is not None:
-        data[REQUIREMENTS] = _requirements(base / parts.requirements, parts.requirements)
+        with concerning("code", "requirements"):
+            data[REQUIREMENTS] = _requirements(base / parts.requirements, parts.requirements)
     if sum(map(len, data.values())) > _LARGEST_BYTES:
         raise ArtifactError(
             f"the files of {entry!r} are larger than {_LARGEST_BYTES >> 20} MiB together",
@@ -103,7 +104,9 @@ def _named(path: Path, name: str) -> Iterator[tuple[str, Path]]:
         for file, inner in _walk(path):
             yield f"{path.name}/{inner}", file
     else:
-        raise ArtifactError(f"{name!r} of `code.files` does not exist: there is no {str(path)!r}")
+        raise ArtifactError(f"{name!r} of `code.files` does not exist: there is no {str(path)!r}").concerning(
+            "code", "files"
+        )
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -25,6 +25,7 @@ _LEAD_IN = re.compile(r"^(?:SQL (?:parse|validation) failed\. )+")
 _POSITION = re.compile(r"^(?:From line \d+, column \d+ to line \d+, column \d+|At line \d+, column \d+): ?")
 _POSITION_AFTER = re.compile(r" at line \d+, column \d+(?=\.)")
 _EXPECTING = re.compile(r"\s*Was expecting(?: one of)?:?\s.*", re.DOTALL)
+_ENCOUNTERED = re.compile(r'Encountered "(?P<text>.*)"\.?', re.DOTALL)
 _NO_FACTORY = re.compile(
     r"Could not find any (?P<format>format )?factory for identifier '(?P<name>[^']*)'"
     r"(?: that implements '(?P<kind>[^']*)')?"
@@ -58,9 +59,18 @@ def locate(cause: str, script: Script, *, flink_version: str | None = None) -> P
 def _message(causes: list[str]) -> str:
     """The root cause in one line or a few; Flink's lead-ins and positions are told by the place."""
     root = _cleaned(causes[-1])
+    if unexpected := _ENCOUNTERED.fullmatch(root):
+        return _syntax(unexpected["text"])
     if " " in root or len(causes) == 1:
         return root
     return f"{_cleaned(causes[-2]).rstrip('.')}: {root}"  # a mere name, as of a class that was not found
+
+
+def _syntax(found: str) -> str:
+    """What Calcite's parser says, which is only what it stumbled over."""
+    if found == "<EOF>":
+        return "not valid SQL: the statement ends too early"
+    return f"not valid SQL: {found!r} was not expected here; look at it, and at the word before it"
 
 
 def _cleaned(text: str) -> str:

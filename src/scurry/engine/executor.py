@@ -8,6 +8,7 @@ and a job that is not healthy is replaced by the last healthy revision, from the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
@@ -22,9 +23,18 @@ from scurry.model.result import Applied, ApplyOutcome, Failure
 from scurry.model.snapshot import FromSnapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scurry.model.desired import Desired
     from scurry.model.journal import History, Lease
     from scurry.model.plan import Change, Plan
+
+
+_RECENT = 3
+"""of so many operations, newest first, an interrupted start is looked for"""
+_UNDER_WAY = timedelta(seconds=60)
+"""for so long after a submit was sent its job may still appear: most of that is a slow `main`, PyFlink's first of all"""
+_LATE_POLL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +60,7 @@ class Executor:
             with self.services.reporter.activity(f"find out whether it happened: {entry.step.title}"):
                 outcome = self.services.target.find(entry.step)
             if outcome is not None:
-                restored = _restored_by(record) if entry.step.action is Action.SUBMIT else None
-                journal.finish_step(
-                    self.lease, record.id, ordinal, outcome=_with_restored(outcome, restored) if restored else outcome
-                )
+                self._landed(record, ordinal, outcome)
         journal.finish_operation(self.lease, record.id, OperationOutcome.INTERRUPTED, error="interrupted")
         return True
 
@@ -73,8 +80,38 @@ class Executor:
             return self._confirm(plan, history)
         result = Applied(application=plan.application, outcome=ApplyOutcome.UNCHANGED)
         for change in plan.changes:
+            self._outwait(change.operation)
             result = self._apply(change, self._history(), may_roll_back=True)
         return result
+
+    def _outwait(self, operation: Operation) -> None:
+        """Wait until an interrupted start of something else has landed or can no longer land. Raises `PlanOutdated`.
+
+        A submit whose answer never came may still be under way in Flink, which runs the program's `main` first. Its
+        mark is used again; so if it landed now, its job would be taken for the one that is to be started.
+        """
+        late = _unresolved_submit(self.services.journal.operations(self.lease.application, limit=_RECENT))
+        if late is None or not isinstance(operation, Deploy | Resume | Upgrade) or _is_same_start(operation, late[0]):
+            return
+        record, ordinal = late
+        entry, clock = record.steps[ordinal], self.services.clock
+        until = entry.started_at + _UNDER_WAY
+        with self.services.reporter.activity(f"make sure that an interrupted start is over: {entry.step.title}"):
+            while clock.now() < until:
+                outcome = self.services.target.find(entry.step)
+                if outcome is not None:
+                    self._landed(record, ordinal, outcome)
+                    raise PlanOutdated(
+                        f"a start of {record.application!r} that was interrupted has come about only now",
+                        hint="To go on from there, run the same command again.",
+                    )
+                clock.sleep(_LATE_POLL_S)
+
+    def _landed(self, record: OperationRecord, ordinal: int, outcome: Outcome) -> None:
+        is_submit = record.steps[ordinal].step.action is Action.SUBMIT
+        restored = _restored_by(record) if is_submit else None
+        known = _with_restored(outcome, restored) if restored else outcome
+        self.services.journal.finish_step(self.lease, record.id, ordinal, outcome=known)
 
     def _confirm(self, plan: Plan, history: History) -> Applied:
         """Nothing to do; but a revision whose apply was interrupted after its submit still has to be judged."""
@@ -206,6 +243,24 @@ def _restored_by(record: OperationRecord) -> FromSnapshot | None:
         return named if isinstance(named, FromSnapshot) else FromSnapshot(snapshot=stopped.snapshot)
     restore = getattr(record.operation, "restore", None)
     return restore if isinstance(restore, FromSnapshot) else None
+
+
+def _unresolved_submit(records: Sequence[OperationRecord]) -> tuple[OperationRecord, int] | None:
+    """Return the newest start that was interrupted before it was known to have happened: its record, and which step."""
+    for record in records:
+        for ordinal, entry in enumerate(record.steps):
+            if entry.step.action is Action.SUBMIT:
+                return (record, ordinal) if entry.is_open else None
+    return None
+
+
+def _is_same_start(operation: Deploy | Resume | Upgrade, record: OperationRecord) -> bool:
+    """Whether both start the same from the same state."""
+    before = record.operation
+    if not isinstance(before, Deploy | Resume | Upgrade) or before.desired.digest() != operation.desired.digest():
+        return False
+    restored = _restored_by(record)
+    return (restored or before.restore) == operation.restore
 
 
 def _with_restored(outcome: Outcome, restored: FromSnapshot) -> Outcome:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 from scurry.engine import difference, restore
 from scurry.engine.phase import phase_of
 from scurry.model.desired import Desired, Impact, UpgradeMode
-from scurry.model.errors import Refused, TargetUnavailable
+from scurry.model.errors import Refused, TargetError, TargetUnavailable, TargetUnsuitable
 from scurry.model.observed import Observed, Phase
 from scurry.model.operation import Adjust, Deploy, Operation, Rescale, Resume, Upgrade
 from scurry.model.plan import Change, Difference, Plan
@@ -64,13 +64,13 @@ def _converge(desired: Desired, observed: Observed, history: History, phase: Pha
             assert_never(phase)
 
 
-def unreachable(target: str, observed: Observed) -> TargetUnavailable:
-    """Return the error for a target that does not answer."""
-    return TargetUnavailable(
-        f"target {target!r} does not answer: {observed.unreachable_because}",
-        target=target,
-        hint="Nothing was changed. To see what is there, run:\n  scurry status",
-    )
+def unreachable(target: str, observed: Observed) -> TargetError:
+    """Return the error for a target that does not answer, or is none."""
+    because = observed.unreachable_because or "it does not say why"
+    message = because if repr(target) in because else f"target {target!r} does not answer: {because}"
+    hint = f"{observed.unreachable_hint}\nNothing was changed." if observed.unreachable_hint else "Nothing was changed."
+    kind = TargetUnsuitable if observed.unsuitable else TargetUnavailable
+    return kind(message, target=target, hint=hint).concerning("targets", target, in_project=True)
 
 
 def refuse_strangers(application: str, observed: Observed) -> None:

@@ -159,9 +159,7 @@ def _needed_by(snapshot: Snapshot, observed: Observed, history: History) -> str 
 
 def plan_delete(observed: Observed, history: History, *, now: datetime, snapshot: bool) -> Plan:
     """Return the plan that stops the job, if one runs, and forgets the application."""
-    _, phase = _known(observed, history)
-    if phase is Phase.UNKNOWN:
-        raise planner.unreachable("", observed)
+    _known(observed, history)
     live = observed.live
     told = "The application is forgotten; its snapshots stay where they are."
     if live and snapshot:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from scurry.flink.installed import FlinkRuntime
 from scurry.flink.package_install import PipFailed, download, unavailable
 from scurry.flink.releases import PACKAGE, Releases, check_asked, is_exact, newest_of, no_such_version
 from scurry.flink.unpack import ArchiveBroken, unpack
-from scurry.model.errors import RuntimeUnavailable
+from scurry.model.errors import RuntimeUnavailable, concerning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -99,9 +100,10 @@ class Runtimes:
         """A Java that fits this Flink: see `scurry.flink.jvm.find_java`."""
         from scurry.flink.jvm import find_java
 
-        return find_java(
-            flink_version, cache=self.cache, reporter=self._reporter, java_home=self._java_home, install=install
-        )
+        with concerning("java_home", in_project=True) if self._java_home else nullcontext():
+            return find_java(
+                flink_version, cache=self.cache, reporter=self._reporter, java_home=self._java_home, install=install
+            )
 
     def installed(self) -> tuple[Installed, ...]:
         """What the cache holds, with what it weighs."""

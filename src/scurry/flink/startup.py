@@ -18,7 +18,7 @@ from scurry.flink import class_data
 from scurry.flink.cluster_record import ClusterProcess, RunningCluster
 from scurry.flink.launch import environment, slots_of
 from scurry.flink.process import Spawned, listener, spawn
-from scurry.model.errors import RuntimeUnavailable, TargetUnavailable, WorkspaceError
+from scurry.model.errors import RuntimeUnavailable, TargetUnavailable, TargetUnsuitable, WorkspaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,6 +39,10 @@ _LOG_PREFIX = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (\w+) +\S+ +\S* 
 
 class PortTaken(TargetUnavailable):
     """Somebody took a port between our choosing it and the process's binding it."""
+
+
+class PortRefused(TargetUnsuitable):
+    """The port that the user asked for cannot be had."""
 
 
 class ClassDataBroken(TargetUnavailable):
@@ -149,7 +153,7 @@ def free_ports(count: int) -> tuple[int, ...]:
 
 
 def check_port(port: int) -> None:
-    """Refuse a port that somebody listens on. Raises `TargetUnavailable`, with who it is if the system says."""
+    """Refuse a port that somebody listens on. Raises `PortRefused`, with who it is if the system says."""
     for host in ("127.0.0.1", "0.0.0.0"):
         with socket.socket() as entry:
             entry.setsockopt(
@@ -158,16 +162,16 @@ def check_port(port: int) -> None:
             try:
                 entry.bind((host, port))
             except PermissionError as error:
-                raise TargetUnavailable(
+                raise PortRefused(
                     f"port {port} may not be used by this user", hint="Choose 'rest_port' above 1023 in scurry.yaml"
                 ) from error
             except OSError as error:
                 raise port_taken(port) from error
 
 
-def port_taken(port: int) -> TargetUnavailable:
+def port_taken(port: int) -> PortRefused:
     """Return the error for a port that the user asked for and that is in use."""
-    return TargetUnavailable(
+    return PortRefused(
         f"port {port}, which 'rest_port' asks for, is taken by {listener(port) or 'another process'}",
         hint="Choose another 'rest_port' of the target in scurry.yaml, or leave it out for a free one",
     )

@@ -19,6 +19,7 @@
     │   ├── JournalTooNew              written by a newer scurry
     │   └── JournalDamaged
     ├── WorkspaceError                 no project, no right to it, disk full
+    │   └── SecretMissing              a reference to a secret names nothing that is there
     └── MissingExtra                   an optional dependency is not installed
 
 Text: what is wrong with the name in quotes, why if it is not plain, and in `hint` what to do: a command
@@ -27,8 +28,15 @@ on its own line.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+    from scurry.model.values import SecretRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +67,15 @@ class Problem:
         return f"{where}{key}{self.message}"
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """The key that an error is about, said by who does not know the file; who does makes a `Place` of it."""
+
+    path: tuple[str | int, ...]
+    in_project: bool = False
+    """in scurry.yaml, not in the application's file"""
+
+
 class ScurryError(Exception):
     """Anything that scurry refuses or fails to do, told so that the reader can act on it."""
 
@@ -69,6 +86,22 @@ class ScurryError(Exception):
         self.message = message
         self.hint = hint
         self.place = place
+        self.about: About | None = None
+
+    def concerning(self, *path: str | int, in_project: bool = False) -> Self:
+        """Say which key this is about, unless somebody who knew it better has. Returns the error, to be raised."""
+        self.about = self.about or About(path, in_project=in_project)
+        return self
+
+
+@contextmanager
+def concerning(*path: str | int, in_project: bool = False) -> Iterator[None]:
+    """Say of every error of the block which key it is about, unless it says so itself."""
+    try:
+        yield
+    except ScurryError as error:
+        error.concerning(*path, in_project=in_project)
+        raise
 
 
 class SpecInvalid(ScurryError):
@@ -213,6 +246,16 @@ class WorkspaceError(ScurryError):
     """The workspace cannot be used: no project file, no permission, no room on the disk."""
 
     code = "workspace-error"
+
+
+class SecretMissing(WorkspaceError):
+    """A secret that a file refers to is not there, or cannot be read."""
+
+    code = "secret-missing"
+
+    def __init__(self, message: str, *, secret: SecretRef, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.secret = secret
 
 
 class MissingExtra(ScurryError):

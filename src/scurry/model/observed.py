@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from scurry.model.errors import TargetError, TargetUnavailable
 from scurry.model.snapshot import Snapshot
 
 
@@ -88,6 +89,10 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
 
     reachable: bool = True
     unreachable_because: str | None = None
+    unreachable_hint: str | None = None
+    """what to do about it"""
+    unsuitable: bool = False
+    """something answers, but it is no target: trying again does not help"""
     jobs: tuple[Job, ...] = ()
     """the application's own jobs that the target still shows, by the marks that we chose; newest first"""
     strangers: tuple[Job, ...] = ()
@@ -100,6 +105,16 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     ui_url: str | None = None
     retained: tuple[Snapshot, ...] = ()
     """checkpoints that are still there of jobs that are not, newest first (where the target can see them)"""
+
+    @classmethod
+    def silent(cls, error: TargetError) -> Observed:
+        """Return what is observed of a target that could not be asked: that it could not."""
+        return cls(
+            reachable=False,
+            unreachable_because=error.message,
+            unreachable_hint=error.hint,
+            unsuitable=not isinstance(error, TargetUnavailable),
+        )
 
     @property
     def live(self) -> Job | None:

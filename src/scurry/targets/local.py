@@ -20,7 +20,7 @@ from scurry.flink.memory import parse_size, processors
 from scurry.flink.rest import FlinkRest
 from scurry.flink.startup import PortRefused
 from scurry.model.desired import UpgradeMode
-from scurry.model.errors import JobNotFound, RejectedByTarget, RuntimeUnavailable, TargetUnsuitable
+from scurry.model.errors import JobNotFound, RejectedByTarget, TargetUnsuitable, concerning
 from scurry.model.observed import Observed
 from scurry.model.operation import Action, Deploy, Outcome, Rescale, Resume, Step, Upgrade
 from scurry.model.snapshot import FromLatest, SnapshotKind
@@ -132,7 +132,8 @@ class LocalTarget:
         try:
             cluster = self._clusters.ensure(self._cluster_settings(version))
         except PortRefused as error:
-            raise error.concerning("targets", self.name, "rest_port", in_project=True)
+            error.concerning("targets", self.name, "rest_port", in_project=True)
+            raise
         return Outcome(detail={"url": cluster.rest_url})
 
     def _check(self, step: Step, context: StepContext) -> Outcome:
@@ -258,10 +259,8 @@ class LocalTarget:
         from scurry.flink.jvm import find_java
 
         path = str(self._services.root / Path(home).expanduser())
-        try:
+        with concerning("targets", self.name, "java_home", in_project=True):
             return find_java(version, cache=runtimes.cache, reporter=self._services.reporter, java_home=path)
-        except RuntimeUnavailable as error:
-            raise error.concerning("targets", self.name, "java_home", in_project=True)
 
     @property
     def _slots(self) -> int:

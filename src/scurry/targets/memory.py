@@ -19,11 +19,12 @@ from scurry.model.snapshot import FromLatest, FromSnapshot, Snapshot, SnapshotFo
 from scurry.targets import lowering
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from scurry.model.desired import Desired
     from scurry.model.ports import Clock, Marks, StepContext
+    from scurry.model.values import Text
     from scurry.targets.services import TargetServices
 
 
@@ -152,6 +153,8 @@ class MemoryTarget:
 
     def _check(self, memory: Memory, step: Step, context: StepContext) -> Outcome:
         desired = _wish(context)
+        for text in (*desired.args, *desired.config.values(), *desired.secrets.values(), *_properties(desired)):
+            context.secrets.resolve(text)
         if _behaviour(desired) is Behaviour.FAILS_CHECK:
             raise RejectedByTarget("the job graph does not build: memory.behaviour is fails-check", target=self.name)
         used = sum(
@@ -163,7 +166,8 @@ class MemoryTarget:
             raise TargetUnsuitable(
                 f"parallelism {desired.parallelism} needs as many slots, and only {self._slots - used} are free",
                 target=self.name,
-            )
+                hint="Lower `parallelism`, or stop what else runs there.",
+            ).concerning("parallelism")
         return Outcome()
 
     def _submit(self, memory: Memory, step: Step, context: StepContext) -> Outcome:
@@ -273,6 +277,10 @@ def _wish(context: StepContext) -> Desired:
     if context.desired is None:
         raise AssertionError("this step belongs to an operation with a wish")
     return context.desired
+
+
+def _properties(desired: Desired) -> Iterator[Text]:
+    return (text for group in desired.properties.values() for text in group.values())
 
 
 def _behaviour(desired: Desired) -> Behaviour:

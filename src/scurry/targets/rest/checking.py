@@ -24,6 +24,14 @@ _ELASTIC = ("kubernetes.internal.", "yarn.application.id")
 _PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.5)
 
 
+class TooFewSlots(TargetUnsuitable):
+    """The job needs more slots than are free for it."""
+
+    def __init__(self, message: str, *, target: str, missing: int, hint: str) -> None:
+        super().__init__(message, target=target, hint=hint)
+        self.missing = missing
+
+
 def check_version(desired: Desired, found_version: str, target: str) -> None:
     """Raise `TargetUnsuitable` when the cluster's Flink is of another series than the application wants."""
     wanted, found = _series(desired.flink_version), _series(found_version)
@@ -32,7 +40,7 @@ def check_version(desired: Desired, found_version: str, target: str) -> None:
             f"target {target!r} runs Flink {found_version}, and {desired.application!r} is for {desired.flink_version}",
             target=target,
             hint=f'Set `flink: "{found}"` in the application, or choose another target.',
-        )
+        ).concerning("flink")
 
 
 def check_slots(rest: FlinkRest, needed: int, *, replaced: JobDetail | None, clock: Clock, target: str) -> None:
@@ -49,11 +57,12 @@ def check_slots(rest: FlinkRest, needed: int, *, replaced: JobDetail | None, clo
         if pause is None or needed > overview.slots_total:
             break
         clock.sleep(pause)
-    raise TargetUnsuitable(
+    raise TooFewSlots(
         f"the job needs {needed} slots, and target {target!r} has {usable} for it ({overview.slots_total} in all)",
         target=target,
+        missing=needed - usable,
         hint="Lower `parallelism`, add TaskManagers, or stop what else runs there.",
-    )
+    ).concerning("parallelism")
 
 
 def is_elastic(options: Mapping[str, str]) -> bool:
@@ -78,7 +87,7 @@ def check_dropping(desired: Desired, restore: Restore, target: str) -> None:
             " only knows all or none",
             target=target,
             hint="Set `upgrade.allow_non_restored_state` to true or false.",
-        )
+        ).concerning("upgrade", "allow_non_restored_state")
 
 
 def check_snapshot(restore: Restore, *, sees_files: bool, target: str) -> None:
@@ -101,7 +110,7 @@ def check_stop(
             f"target {target!r} does not say where savepoints go",
             target=target,
             hint="Set `savepoints` of the target to a directory that the cluster can write.",
-        )
+        ).concerning("targets", target, in_project=True)
 
 
 def check_retention(rest: FlinkRest, job_id: str, target: str) -> None:
