@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from scurry.model.desired import Desired
     from scurry.model.journal import History, Lease
     from scurry.model.plan import Change, Plan
+    from scurry.model.snapshot import Restore
 
 
 _RECENT = 3
 """of so many operations, newest first, an interrupted start is looked for"""
 _UNDER_WAY = timedelta(seconds=60)
-"""for so long after a submit was sent its job may still appear: most of that is a slow `main`, PyFlink's first of all"""
+"""for so long after a submit was sent its job may still appear: `main` runs first, and PyFlink's takes its time"""
 _LATE_POLL_S = 1.0
 
 
@@ -259,8 +260,11 @@ def _is_same_start(operation: Deploy | Resume | Upgrade, record: OperationRecord
     before = record.operation
     if not isinstance(before, Deploy | Resume | Upgrade) or before.desired.digest() != operation.desired.digest():
         return False
-    restored = _restored_by(record)
-    return (restored or before.restore) == operation.restore
+    return _source(_restored_by(record) or before.restore) == _source(operation.restore)
+
+
+def _source(restore: Restore) -> str:
+    return restore.snapshot.location if isinstance(restore, FromSnapshot) else type(restore).__name__
 
 
 def _with_restored(outcome: Outcome, restored: FromSnapshot) -> Outcome:
