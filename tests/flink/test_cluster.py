@@ -20,7 +20,7 @@ from scurry.flink.cluster_record import load
 from scurry.flink.install_cache import default_cache
 from scurry.flink.launch import jars_of
 from scurry.flink.process import send
-from scurry.model.errors import TargetUnavailable
+from scurry.model.errors import TargetError, TargetUnavailable
 from tests.flink.conftest import Listening
 from tests.flink.local_flink import ask, clusters_of, family, roles, small, stopped_afterwards, until
 from tests.versions import FLINK_VERSIONS
@@ -268,6 +268,7 @@ def test_a_start_that_fails_in_flink_says_why_and_leaves_nothing(workspace: Path
     with pytest.raises(TargetUnavailable) as caught:
         clusters_of(workspace).ensure(wrong)
     assert "Could not parse value 'often' for key 'heartbeat.interval'" in caught.value.message
+    assert "Remote daemon" not in caught.value.message, "what follows from it is not told"
     assert family(workspace) == []
     assert load(workspace / "local" / NEWEST) is None
 
@@ -288,7 +289,7 @@ def test_a_second_flink_does_not_start_on_a_taken_port(workspace: Path, settings
         server.listen()
         port = server.getsockname()[1]
         wanted = small(workspace, settings.flink, settings.java, rest_port=port)
-        with pytest.raises(TargetUnavailable, match=rf"port {port}.* taken by .*\(pid {os.getpid()}\)"):
+        with pytest.raises(TargetError, match=rf"port {port}.* taken by .*\(pid {os.getpid()}\)"):
             clusters_of(workspace).ensure(wanted)
     assert family(workspace) == []
     cluster = clusters_of(workspace).ensure(wanted)

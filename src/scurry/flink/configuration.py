@@ -61,15 +61,16 @@ _DIRECTORIES = {
 }
 
 # For people who look at the local cluster, the defaults of a production cluster are slow. Each can be overridden.
+# Durations are bare milliseconds: up to 1.19 some of these options are numbers and do not understand units.
 _DEFAULTS = {
     # Design decision 7: REST answers come from a copy of the job's state that is this old at most (Flink: 3 s).
     "web.refresh-interval": "100",
     "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
     # Both processes start at once; the TaskManager finds nobody at first, and would wait 10 s before asking again.
-    "cluster.registration.initial-timeout": "50 ms",
-    "cluster.registration.max-timeout": "500 ms",
-    "cluster.registration.error-delay": "50 ms",
-    "cluster.registration.refused-registration-delay": "100 ms",
+    "cluster.registration.initial-timeout": "50",
+    "cluster.registration.max-timeout": "500",
+    "cluster.registration.error-delay": "50",
+    "cluster.registration.refused-registration-delay": "100",
     "pekko.retry-gate-closed-for": "20",
     # A TaskManager that was killed is noticed by its broken connection, within two beats.
     "heartbeat.interval": "2000",

@@ -247,8 +247,13 @@ def _failure(cluster: RunningCluster, start: Started, code: int) -> Exception:
 def _last_lines(said: str) -> str:
     """The last lines that tell something: no stack frames, and of a stack trace's log entry only its text."""
     lines = [line.rstrip() for line in said.splitlines() if line.strip() and not _STACK_FRAME.match(line)]
-    errors = [index for index, line in enumerate(lines) if (match := _LOG_PREFIX.match(line)) and match[1] == "ERROR"]
-    chosen = lines[errors[0] : errors[0] + _LINES] if errors else lines[-_LINES:]
+    heads = [(index, match[1]) for index, line in enumerate(lines) if (match := _LOG_PREFIX.match(line))]
+    first = next((index for index, level in heads if level == "ERROR"), None)
+    if first is None:
+        chosen = lines[-_LINES:]
+    else:
+        after = next((index for index, level in heads if index > first and level != "ERROR"), len(lines))
+        chosen = lines[first : min(after, first + _LINES)]
     return "\n".join("  " + _LOG_PREFIX.sub("", line) for line in chosen)
 
 
