@@ -39,7 +39,7 @@ def test_a_position_is_that_of_the_template_and_not_of_the_rendered_text() -> No
     parse = 'statement=0 line=2 column=3\nSQL parse failed. Encountered "FORM" at line 2, column 3.\n'
     found = locate(told(parse + 'Was expecting one of:\n    <EOF> \n    "AS" ...'), script)
     assert found is not None
-    assert str(found) == 'queries.sql.j2:5:3: Encountered "FORM".'
+    assert str(found).startswith("queries.sql.j2:5:3: not valid SQL: 'FORM' was not expected here")
     inside = locate(told("statement=0 line=1 column=27\nSQL validation failed. Column 'two' not found"), script)
     assert inside is not None
     assert str(inside) == "queries.sql.j2:4:22: Column 'two' not found"
