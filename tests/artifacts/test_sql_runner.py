@@ -125,7 +125,7 @@ def test_a_secret_reaches_its_place_whatever_is_in_it(rig: SqlRig) -> None:
 def test_a_statement_that_does_not_parse_is_told_at_its_line_and_column(rig: SqlRig) -> None:
     found = problem(rig, SOURCE + SINK + "\n-- the query\nINSERT INTO sink\n  SELECT n FORM numbers;\n")
     assert str(found.place) == "queries.sql:6:17"
-    assert found.message.startswith("Encountered")
+    assert "'numbers'" in found.message
     assert "\n" not in found.message
 
 
