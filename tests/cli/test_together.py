@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from scurry.cli.app import with_duration
 from scurry.journal.sqlite import SqliteJournal
 from scurry.workspace import SystemClock
 from tests.cli.desk import Desk, check_document
@@ -127,3 +128,21 @@ def test_a_journal_of_a_newer_scurry_is_an_error_of_its_own(running: Desk) -> No
         result = running.run(*command, "--json")
         assert result.code == 1
         assert result.document["error"]["code"] == "journal-too-new"
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (["apply", "a.yaml", "--wait"], ["apply", "a.yaml", "--wait", "3650d"]),
+        (["apply", "--wait", "a.yaml"], ["apply", "--wait", "3650d", "a.yaml"]),
+        (["apply", "--wait", "5min", "a.yaml"], ["apply", "--wait", "5min", "a.yaml"]),
+        (["apply", "--wait", "--yes"], ["apply", "--wait", "3650d", "--yes"]),
+        (["apply", "--wait", "1h 30m"], ["apply", "--wait", "1h 30m"]),
+        (["apply", "--wait", "5"], ["apply", "--wait", "5"]),
+        (["apply", "--wait", "01-shop/a.yaml"], ["apply", "--wait", "3650d", "01-shop/a.yaml"]),
+        (["apply", "--wait=5s"], ["apply", "--wait=5s"]),
+        (["apply", "--", "--wait"], ["apply", "--", "--wait"]),
+    ],
+)
+def test_wait_without_a_duration_waits_for_as_long_as_it_takes(given: list[str], meant: list[str]) -> None:
+    assert with_duration(given) == meant

@@ -1,5 +1,6 @@
 """The commands by name, each file of them loaded only when one of its commands is asked for."""
 
+import re
 from importlib import import_module
 from typing import Any
 
@@ -34,6 +35,10 @@ COMMANDS = {
     "schema": "schema",
 }
 """command → the file in this package that has it, in the order of the help"""
+
+
+AS_LONG_AS_IT_TAKES = "3650d"
+_LIKE_A_DURATION = re.compile(r"(\d[\d.]*\s*[A-Za-z]{0,3}\s*)+")
 
 
 class LazyGroup(TyperGroup):
@@ -86,12 +91,23 @@ def run(arguments: list[str]) -> int:
     Raises `Usage`, `HelpWanted`, `Interrupted` and what the commands raise.
     """
     try:
-        code = get_command(app).main(arguments, prog_name="scurry", standalone_mode=False)
+        code = get_command(app).main(with_duration(arguments), prog_name="scurry", standalone_mode=False)
     except typer.TyperException as error:
         raise _translated(error) from error
     except typer.Abort as error:
         raise Interrupted from error
     return code if isinstance(code, int) else 0
+
+
+def with_duration(arguments: list[str]) -> list[str]:
+    """Give a bare `--wait` its duration: typer's options take a value always or never."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    found: list[str] = []
+    for number, argument in enumerate(arguments):
+        following = arguments[number + 1] if number + 1 < end else ""
+        bare = argument == "--wait" and number < end and not _LIKE_A_DURATION.fullmatch(following)
+        found += ["--wait", AS_LONG_AS_IT_TAKES] if bare else [argument]
+    return found
 
 
 def _translated(error: typer.TyperException) -> Exception:

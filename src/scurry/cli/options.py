@@ -73,8 +73,11 @@ Wait = Annotated[
     timedelta | None,
     typer.Option(
         "--wait",
-        metavar="DURATION",
+        metavar="[DURATION]",
         parser=duration,
-        help="How long to wait for somebody else who is changing the application, for example 5min.",
+        help=(
+            "Wait for somebody else who is changing the application: so long (5min), or as long as it takes. "
+            "Without it, that is an error."
+        ),
     ),
 ]

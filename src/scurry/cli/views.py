@@ -76,6 +76,8 @@ def applied_text(applied: Applied, ui_url: str | None = None) -> str:
 def _gap(applied: Applied) -> str:
     if applied.gap_s is None:
         return ""
+    if applied.gap_s < 0.1:
+        return "; not processing for less than 0.1 s"
     return f"; not processing for {format_duration(timedelta(seconds=applied.gap_s))}"
 
 
