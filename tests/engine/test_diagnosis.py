@@ -109,10 +109,14 @@ def test_missing_slots_are_told_where_vertices_wait() -> None:
 
 
 def test_a_target_that_does_not_answer_is_the_first_thing_to_say() -> None:
-    found = diagnose(HISTORY, Observed(reachable=False, unreachable_because="connection refused"))
+    silent = Observed(reachable=False, unreachable_because="target 'mem' refuses connections")
+    found = diagnose(HISTORY, silent)
     assert found.phase is Phase.UNKNOWN
     assert not found.is_well
-    assert _whats(found) == ["The target does not answer: connection refused"]
+    assert _whats(found) == ["How it is cannot be seen: target 'mem' refuses connections"]
+    assert found.findings[0].todo == "Until the target answers, nothing is known of the job."
+    hinted = diagnose(HISTORY, msgspec.structs.replace(silent, unreachable_hint="Check `url`."))
+    assert hinted.findings[0].todo == "Check `url`."
 
 
 @pytest.mark.parametrize(

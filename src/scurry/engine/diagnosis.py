@@ -37,8 +37,8 @@ def diagnose(history: History, observed: Observed) -> Diagnosis:
 def _findings(history: History, observed: Observed, phase: Phase, job: Job | None) -> Iterator[Finding]:
     if not observed.reachable:
         yield Finding(
-            what=f"The target does not answer: {observed.unreachable_because}",
-            todo="Until it does, nothing is known of the job and nothing is changed.",
+            what=f"How it is cannot be seen: {observed.unreachable_because}",
+            todo=observed.unreachable_hint or "Until the target answers, nothing is known of the job.",
         )
     if job is not None and job.root_exception:
         yield _exception(job, history)
