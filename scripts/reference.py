@@ -34,6 +34,7 @@ OTHER_CODES = {
         "In the result of an `apply`: the new revision was started and was not healthy within its window. "
         "It was rolled back, unless the spec says otherwise."
     ),
+    "interrupted": "Ctrl-C; exit code 130. A command that changes something says how to go on.",
     "bug": "Something that scurry did not foresee. `SCURRY_TRACEBACK=1` shows where.",
 }
 

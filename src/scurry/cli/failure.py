@@ -10,7 +10,7 @@ from scurry.cli.text import paint
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scurry.model.errors import Place, Problem, ScurryError
+    from scurry.model.errors import Place, Problem, ScurryError, WorkspaceError
 
 BUG = "bug"
 USAGE = "usage"
@@ -126,26 +126,54 @@ def show_usage(error: Usage, *, as_json: bool) -> None:
     _show_plain(USAGE, str(error), hint, as_json=as_json)
 
 
-def show_interrupted(interrupted: Interrupted) -> None:
-    """Tell that nothing is lost by a Ctrl-C."""
-    told = "\ninterrupted"
-    if interrupted.changed:
-        told += "; what was done so far is in the journal. To go on from here, run:\n  scurry apply FILE"
-    tell(told)
+def show_interrupted(interrupted: Interrupted, *, as_json: bool) -> None:
+    """Tell that nothing is lost by a Ctrl-C, but that a job may be stopped now."""
+    if as_json:
+        _show_plain("interrupted", "interrupted", _GO_ON if interrupted.changed else None, as_json=True)
+        return
+    tell("\ninterrupted" + (f"; {_GO_ON}" if interrupted.changed else ""))
 
 
-def show_bug(error: Exception, *, as_json: bool) -> None:
-    """Tell an error that nobody foresaw, without the noise of a traceback."""
+_GO_ON = (
+    "what was done so far is in the journal. The job may be stopped now. To see how things stand, run:\n"
+    "  scurry status\nTo go on from here, run:\n  scurry apply FILE"
+)
+
+
+def _of_system(error: OSError) -> WorkspaceError:
+    """Return what the operating system refused as an error that says where, and what can be done about it."""
+    import errno
+
+    from scurry.model.errors import WorkspaceError
+
+    where = f"{str(error.filename)!r} cannot be used: " if error.filename else ""
+    hints = {
+        **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Make room, then run the same command again."),
+        **dict.fromkeys(
+            (errno.EACCES, errno.EPERM, errno.EROFS),
+            f"To see whose it is, run:\n  ls -ld {error.filename}"
+            if error.filename
+            else "See that you may write there.",
+        ),
+    }
+    return WorkspaceError(f"{where}{error.strerror or error}", hint=hints.get(error.errno or 0))
+
+
+def show_unforeseen(error: Exception, *, as_json: bool) -> None:
+    """Tell an error that nobody foresaw, without the noise of a traceback: the system's fault, or a bug."""
+    if isinstance(error, OSError) and error.errno is not None:
+        show(_of_system(error), as_json=as_json, verbose=False)
+        return
     message = f"this is a bug in scurry: {type(error).__name__}: {error}"
     hint = "To see where it happened, run it again with SCURRY_TRACEBACK=1 set."
     _show_plain(BUG, message, hint, as_json=as_json)
 
 
-def _show_plain(code: str, message: str, hint: str, *, as_json: bool) -> None:
+def _show_plain(code: str, message: str, hint: str | None, *, as_json: bool) -> None:
     if as_json:
         write_json("error", {"error": {"code": code, "message": message, "hint": hint, **_where(None)}})
         return
-    tell(f"{_red('error:')} {message}\n{hint}")
+    tell(f"{_red('error:')} {message}" + (f"\n{hint}" if hint else ""))
 
 
 def _red(text: str) -> str:

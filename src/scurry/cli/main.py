@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_standard_streams()
     if given in (["--version"], ["-V"]):
         from scurry import __version__
 
@@ -27,6 +28,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(given)
     except BrokenPipeError:
         return _quiet()
+    except KeyboardInterrupt:  # before a command began, or a second time while one was ending
+        return INTERRUPTED
+
+
+def _open_standard_streams() -> None:
+    """Give what was closed (`scurry … <&-`) a place to go; else the next file that is opened would be in its place."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
 
 
 def _run(arguments: list[str]) -> int:
@@ -48,14 +61,14 @@ def _run(arguments: list[str]) -> int:
         print(wanted)
         return USAGE
     except failure.Interrupted as interrupted:
-        failure.show_interrupted(interrupted)
+        failure.show_interrupted(interrupted, as_json=as_json)
         return INTERRUPTED
     except BrokenPipeError:
         raise
     except Exception as error:
         if os.environ.get("SCURRY_TRACEBACK"):
             raise
-        failure.show_bug(error, as_json=as_json)
+        failure.show_unforeseen(error, as_json=as_json)
         return ERROR
     return code
 

@@ -19,7 +19,11 @@ def duration(text: str) -> timedelta:
         raise typer.BadParameter(str(error)) from error
 
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Specs of applications, taken one after the other.")]
+Files = Annotated[
+    list[Path],
+    # What cannot be read is told by the one who reads it, with what to do.
+    typer.Argument(metavar="FILE", help="Specs of applications, taken one after the other.", readable=False),
+]
 Name = Annotated[
     str,
     typer.Argument(
@@ -63,6 +67,7 @@ WorkspaceDirectory = Annotated[
         metavar="DIR",
         envvar="SCURRY_WORKSPACE",
         show_envvar=True,
+        readable=False,
         help="Folder of the project, instead of the current one. The nearest scurry.yaml from there upwards counts.",
     ),
 ]

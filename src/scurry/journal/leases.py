@@ -99,7 +99,7 @@ def _free(database: Database, application: str, now: datetime) -> tuple[int, str
             f"{application!r} is being changed by {owner}, since {_told(since)}",
             owner=owner,
             since=_told(since),
-            hint="Wait for it to end, or say `--wait` and it is waited for.",
+            hint="To wait for its end and then go on, run the same command with:\n  --wait 10min",
         )
     return fencing, until
 
