@@ -129,8 +129,8 @@ class LiveReporter:
     @contextmanager
     def activity(self, title: str, *, total: float | None = None) -> Iterator[Activity]:
         """Show a piece of work until it ends; its line stays with its time."""
-        started = time.monotonic()
         progress, task = self._begin(title, total)
+        started = time.monotonic()
         try:
             yield LiveActivity(progress, task)
         except BaseException:
