@@ -13,6 +13,7 @@ from urllib3.util.connection import is_connection_dropped
 from scurry.flink.connection import RestSettings
 from scurry.flink.rest import FlinkRest, JarRequest
 from scurry.model.errors import (
+    ArtifactError,
     RejectedByTarget,
     ScurryError,
     SpecInvalid,
@@ -238,6 +239,21 @@ class TestWhoWeAre:
                 rest.dashboard()
         assert [asked.headers["authorization"] for asked in server.asked] == ["Bearer first", "Bearer second"]
 
+    @pytest.mark.parametrize("value", [f"{SECRET}\r\nx-evil: 1", f"{SECRET}ä\n€"])
+    @pytest.mark.parametrize("key", ["token", "headers"])
+    def test_a_value_that_no_header_can_hold_is_told_without_it(self, key: str, value: str) -> None:
+        settings: dict[str, Any] = {key: {"X-Key": value} if key == "headers" else value}
+        with serving(whole(200, DASHBOARD)) as server:
+            error = failure(client(server.url, **settings))
+        assert isinstance(error, TargetUnsuitable)
+        assert SECRET not in f"{error} {error.hint} {error.__cause__!r} {error.__context__!r}"
+        assert server.asked == []
+
+    def test_a_password_may_hold_any_character(self) -> None:
+        with serving(whole(200, DASHBOARD)) as server, client(server.url, username="me", password="€:ä") as rest:
+            rest.dashboard()
+        assert server.asked[0].headers["authorization"] == "Basic bWU64oKsOsOk"
+
     def test_no_secret_is_in_what_is_shown(self) -> None:
         settings = RestSettings(
             url="http://h", username="me", password=SECRET, token=SECRET, headers={"x": SECRET, "y": SECRET}
@@ -282,6 +298,10 @@ class TestWhatIsSent:
         assert asked.headers["content-type"] == "application/json"
         expected = '{"entryClass":"A","programArgsList":["x y","ä"],"parallelism":2,"jobId":"' + "1" * 32 + '"}'
         assert asked.body.decode() == expected
+
+    def test_a_jar_that_is_gone_is_told(self, tmp_path: Path) -> None:
+        with client("http://127.0.0.1:1") as rest, pytest.raises(ArtifactError, match="cannot be read"):
+            rest.upload(tmp_path / "gone.jar", name="gone.jar")
 
     def test_a_large_jar_is_streamed_with_its_progress(self, tmp_path: Path) -> None:
         jar = tmp_path / "big.jar"
@@ -366,7 +386,7 @@ class TestTls:
         context = self._context(authority, client_certificate=True)
         with serving(whole(200, DASHBOARD), context=context) as server:
             error = failure(client(server.url, ca=self._ca(authority, tmp_path)))
-        assert isinstance(error, TargetUnsuitable)
+        assert isinstance(error, TargetUnsuitable | TargetUnavailable)  # by whether the alert or the end comes first
         assert error.hint
         assert "`cert`" in error.hint
 

@@ -194,7 +194,7 @@ def test_a_python_application_runs_with_its_modules_and_arguments(make: Start, t
     with pytest.raises(RejectedByTarget, match=r"^Python: ValueError: told to fail$"):
         play.submit(rig.job("fail", artifact=artifact, entry="main.py"))
     failed = play.submit(rig.job("--limit", "0", artifact=artifact, entry="main.py"))
-    job = play.until(failed, lambda job: job.state.is_terminal and job.root_exception is not None)
+    job = play.until(failed, lambda job: job.root_exception is not None)
     assert job.root_exception == "Python: ZeroDivisionError: integer modulo by zero"
 
 

@@ -5,6 +5,7 @@ Knows HTTP, not Flink: what an answer means is decided in `rest_errors` and `res
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -178,12 +179,16 @@ class Connection:
     def _headers(self) -> dict[str, str]:
         settings = self._settings
         headers = {"accept": "application/json", "user-agent": "scurry"}
-        headers.update((name, self._resolve(text)) for name, text in settings.headers.items())
+        headers.update((name, self._resolve(text).strip()) for name, text in settings.headers.items())
         if settings.token is not None:
             headers["authorization"] = f"Bearer {self._resolve(settings.token).strip()}"
         elif settings.username is not None:
             password = "" if settings.password is None else self._resolve(settings.password).rstrip("\r\n")
-            headers |= urllib3.make_headers(basic_auth=f"{settings.username}:{password}")
+            pair = f"{settings.username}:{password}".encode()  # UTF-8: RFC 7617
+            headers["authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        for name, value in headers.items():
+            if not (value.isascii() and value.isprintable()):
+                raise rest_errors.unsendable_header(name, self._target)  # http.client would show it
         return headers
 
     def _open_pool(self, tls: bool, host: str, port: int | None) -> urllib3.HTTPConnectionPool:

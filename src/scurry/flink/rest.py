@@ -5,9 +5,10 @@ Reads are tried again for a moment when an answer is lost; everything else is se
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from scurry.flink import rest_answers as answers
 from scurry.flink import rest_errors
 from scurry.flink.connection import Connection, Request, Resolve, RestSettings
+from scurry.model.errors import ArtifactError
 from scurry.model.reporting import SilentActivity
 
 if TYPE_CHECKING:
@@ -92,24 +94,32 @@ class FlinkRest:
         return self._get("/jars", answers.UploadedJars).files
 
     def upload(self, path: Path, *, name: str, activity: Activity | None = None) -> str:
-        """Send a jar under a name (it ends with `.jar`) and return its id. `activity` advances by bytes."""
+        """Send a jar under a name (it ends with `.jar`) and return its id. `activity` advances by bytes.
+
+        Raises `ArtifactError` when the file cannot be read.
+        """
         boundary = secrets.token_hex(16)
         head = (
             f'--{boundary}\r\nContent-Disposition: form-data; name="jarfile"; filename="{name}"\r\n'
             "Content-Type: application/x-java-archive\r\n\r\n"
         ).encode()
         tail = f"\r\n--{boundary}--\r\n".encode()
-        request = Request(
-            method="POST",
-            path="/jars/upload",
-            body=_multipart(path, head=head, tail=tail, activity=activity or SilentActivity()),
-            headers={
-                "content-type": f"multipart/form-data; boundary={boundary}",
-                "content-length": str(len(head) + path.stat().st_size + len(tail)),
-            },
-            timeout_s=self._settings.run_timeout_s,
-        )
-        return self._send(request, answers.Upload).jar_id
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise ArtifactError(f"the jar {str(path)!r} cannot be read: {error.strerror}") from error
+        with file:
+            request = Request(
+                method="POST",
+                path="/jars/upload",
+                body=_multipart(file, head=head, tail=tail, activity=activity or SilentActivity()),
+                headers={
+                    "content-type": f"multipart/form-data; boundary={boundary}",
+                    "content-length": str(len(head) + os.fstat(file.fileno()).st_size + len(tail)),
+                },
+                timeout_s=self._settings.run_timeout_s,
+            )
+            return self._send(request, answers.Upload).jar_id
 
     def delete_jar(self, jar_id: str) -> None:
         """Forget an uploaded jar. Raises `JarNotFound`."""
@@ -259,12 +269,11 @@ class FlinkRest:
         return Request(method=method, path=path, body=body, headers=headers, timeout_s=timeout_s, conceal=conceal)
 
 
-def _multipart(path: Path, *, head: bytes, tail: bytes, activity: Activity) -> Iterator[bytes]:
+def _multipart(file: BinaryIO, *, head: bytes, tail: bytes, activity: Activity) -> Iterator[bytes]:
     yield head
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            yield piece
-            activity.advance(len(piece))
+    while piece := file.read(_PIECE):
+        yield piece
+        activity.advance(len(piece))
     yield tail
 
 

@@ -107,7 +107,7 @@ def from_failure(error: Exception, call: Call) -> TargetError:
     )
     if tls is not None:
         return _tls(str(tls), call)
-    return TargetUnavailable(f"{call.place} {_what_happened(error)}", target=call.target, hint=_look_there(error))
+    return TargetUnavailable(f"{call.place} {_what_happened(error)}", target=call.target, hint=_look_there(error, call))
 
 
 def too_slow(call: Call) -> TargetUnavailable:
@@ -128,6 +128,16 @@ def not_flink(call: Call, body: bytes, *, why: str = "") -> TargetUnsuitable:
     )
 
 
+def unsendable_header(name: str, target: str) -> TargetUnsuitable:
+    """Return the error for a header whose value HTTP cannot carry; the value may be a secret."""
+    where = f"target {target!r}: " if target else ""
+    return TargetUnsuitable(
+        f"{where}the value of the header {name!r} cannot be sent: line breaks, or characters that are not ASCII",
+        target=target,
+        hint="Check `headers` and `token` of the target, and what their secrets hold.",
+    )
+
+
 @contextmanager
 def unreadable_tls_files(target: str) -> Iterator[None]:
     """Say which settings are meant when certificates cannot be read."""
@@ -142,7 +152,12 @@ def unreadable_tls_files(target: str) -> Iterator[None]:
         ) from None
 
 
-_RAISE_TIMEOUT = "If it is only slow, raise the target's `timeout`."
+_BROKEN_TLS = (
+    "If the server asks for a client certificate, set `cert` and `key` of the target; if it does not speak TLS, write"
+    " `http://` instead of `https://`."
+)
+"""a server that wants a certificate may say so only by breaking off, in TLS 1.3 even after the handshake"""
+_RAISE_TIMEOUT = "If it is only slow, raise `timeouts.read` of the target."
 
 Made: TypeAlias = type[TargetError]
 
@@ -257,8 +272,7 @@ def _tls(text: str, call: Call) -> TargetError:
         if re.search(pattern, text, re.IGNORECASE):
             return TargetUnsuitable(f"{call.place} {what}", target=call.target, hint=hint)
     if "EOF" in text:
-        hint = "If it does not speak TLS, write `http://` instead of `https://`."
-        return TargetUnavailable(f"{call.place} broke off the TLS handshake", target=call.target, hint=hint)
+        return TargetUnavailable(f"{call.place} broke off the TLS handshake", target=call.target, hint=_BROKEN_TLS)
     return TargetUnsuitable(f"no TLS connection to {call.place}: {text}", target=call.target)
 
 
@@ -292,12 +306,12 @@ def _innermost(error: BaseException) -> BaseException:
         error = inner
 
 
-def _look_there(error: Exception) -> str | None:
+def _look_there(error: Exception, call: Call) -> str | None:
     if isinstance(error, exceptions.ReadTimeoutError):
         return _RAISE_TIMEOUT
     if isinstance(error, (exceptions.NewConnectionError, exceptions.ConnectTimeoutError)):
         return "Check that Flink runs there, and `url`."
-    return None
+    return _BROKEN_TLS if call.url.startswith("https:") else None
 
 
 def _retry_after(answer: Answer) -> float:

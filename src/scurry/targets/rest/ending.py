@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from scurry.model.operation import Step
     from scurry.model.ports import Activity, Clock
 
-_FIRST_POLL_S, _SLOWEST_POLL_S = 0.005, 0.5
+_FASTEST_POLL_S, _SLOWEST_POLL_S = 0.005, 0.5
+_SHARE = 0.1
+"""of the time that a savepoint took may be lost by looking too late: while a job is stopped, records wait"""
 _WORTH_TELLING_S = 2.0
 _SYNCHRONOUS = "SYNC_SAVEPOINT"
 """how the checkpoint statistics name the savepoint of a stop"""
@@ -166,11 +168,10 @@ class Ending:
 
 def _polls(limit: timedelta | None) -> Iterator[float]:
     """Yield the seconds since the beginning: often at first, since most savepoints take a moment, then less often."""
-    begun, pause = time.monotonic(), _FIRST_POLL_S
+    begun = time.monotonic()
     while True:
         elapsed = time.monotonic() - begun
         yield elapsed
         if limit is not None and elapsed >= limit.total_seconds():
             return
-        time.sleep(pause)
-        pause = min(pause * 1.25, _SLOWEST_POLL_S)
+        time.sleep(min(max(elapsed * _SHARE, _FASTEST_POLL_S), _SLOWEST_POLL_S))
