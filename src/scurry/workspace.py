@@ -362,6 +362,7 @@ class Workspace:
         from scurry.engine.lease import held
 
         with held(application, journal=self.journal, clock=self.clock, reporter=self.reporter, wait=wait) as lease:
+            self._heal(target)
             executor = self._executor(target, lease)
             executor.settle()
             history = self.journal.history(application)
@@ -369,6 +370,13 @@ class Workspace:
             if not plan.is_converged and not confirm(plan):
                 raise Refused("declined; nothing was changed")
             return executor.execute(plan)
+
+    def _heal(self, target: str) -> None:
+        from scurry.model.ports import Heals
+
+        place = self.target(target)
+        if isinstance(place, Heals):
+            place.heal()
 
     def _executor(self, target: str, lease: Lease) -> Executor:
         from scurry.engine.attempt import Services
