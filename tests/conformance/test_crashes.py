@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from scurry.model.errors import PlanOutdated
 from scurry.model.journal import RevisionOutcome
 from scurry.model.result import ApplyOutcome
 from tests.conformance.stage import Ledger, Stage, is_same
@@ -90,13 +91,17 @@ def test_a_rollback_that_is_killed_is_carried_through(ledger: Ledger, stage: Sta
 
 
 def test_another_revision_after_a_killed_submit_is_the_one_that_runs(ledger: Ledger, stage: Stage) -> None:
-    """The submit that was on its way lands while the file says something else already."""
+    """The submit that was on its way comes about while the file says something else already."""
     ledger.converge("label=a")
-    ledger.write("label=b")
+    ledger.write("label=b", "slow-main=4000")
     stage.killed_apply("submit:sent", ledger.spec)
 
-    ledger.converge("label=c", parallelism=2)
+    with pytest.raises(PlanOutdated, match="come about only now"):
+        ledger.apply("label=c", parallelism=2)
+    ledger.goes_on()
+    assert ledger.job().parallelism == 1
 
+    ledger.converge("label=c", parallelism=2)
     assert ledger.job().parallelism == 2
     ledger.verb("stop")
     ledger.check()

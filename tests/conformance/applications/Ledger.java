@@ -32,6 +32,7 @@ public final class Ledger {
         if (wish.containsKey("fail-main")) {
             throw new IllegalStateException("told to fail");
         }
+        Thread.sleep(Long.parseLong(wish.getOrDefault("slow-main", "0")));
         long pause = Long.parseLong(wish.getOrDefault("pause", "2"));
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         // Slow before the exchange: behind it, its full buffers would hold up the barriers of checkpoints for long.
