@@ -167,9 +167,12 @@ def finish(demo: Demo, *, keep: bool) -> None:
         demo.scurry("local", "stop", "--yes", quiet=True)
         tell("Flink is stopped; the results stay in the demo's folder.")
     tell("What to try next")
-    print(f"  ls {folder}/data/results           what Flink wrote: JSON lines")
-    print("  scurry init first && cd first      a project of your own, that runs as it is")
-    print("  docs/tutorial/                     the same at your own pace: change, break, roll back, stop, start")
+    print(f"  {folder}/data/results")
+    print("      what Flink wrote: lines of JSON")
+    print("  scurry init first && cd first && scurry apply application.yaml")
+    print("      a project of your own that runs as it is (before: . .venv/bin/activate)")
+    print("  docs/tutorial")
+    print("      the same at your own pace: change it, break it, roll it back, stop it, start it")
 
 
 if __name__ == "__main__":
