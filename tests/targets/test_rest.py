@@ -236,6 +236,12 @@ class TestStartAndStop:
         with pytest.raises(RejectedByTarget, match="there is no checkpoint or savepoint at"):
             play.run(Resume(desired=rig.wish(), restore=FromSnapshot(snapshot=snapshot)))
 
+    def test_the_checkpoint_of_a_running_job_is_not_deleted(self, play: Play, rig: RestRig) -> None:
+        job_id = play.deploy(rig.wish())
+        checkpoint = snapshot_of(play.job(job_id).latest_checkpoint)
+        with pytest.raises(RejectedByTarget, match="which runs"):
+            play.run(DropSnapshot(snapshot=checkpoint))
+
     def test_state_that_fits_no_operator_is_refused_in_plain_words(self, play: Play, rig: RestRig) -> None:
         snapshot = snapshot_of(play.run(Suspend(job_id=play.deploy(rig.wish())))[Action.STOP].snapshot)
         with pytest.raises(RejectedByTarget, match="fits no operator of the new program") as caught:

@@ -13,7 +13,7 @@ import pytest
 from scurry.flink.connection import RestSettings
 from scurry.flink.rest import FlinkRest
 from scurry.model.desired import Artifact, ArtifactKind, Desired, UpgradeMode
-from scurry.model.errors import SpecInvalid, TargetUnsuitable
+from scurry.model.errors import SpecInvalid, TargetUnsuitable, WorkspaceError
 from scurry.model.observed import JobState
 from scurry.model.operation import (
     Adjust,
@@ -28,6 +28,7 @@ from scurry.model.operation import (
     Upgrade,
 )
 from scurry.model.snapshot import FromLatest, FromSnapshot, Snapshot, SnapshotKind, Stateless
+from scurry.model.values import SecretRef
 from scurry.targets.rest import Places, observing
 from scurry.targets.rest.places import local_path
 from scurry.targets.rest.program import jar_name, job_parameters
@@ -296,6 +297,18 @@ class TestObserving:
         observed, _ = observe(tmp_path, cluster_of(job(JOB, "DREAMING")), JOB)
         assert not observed.reachable
         assert "DREAMING" in observed.unreachable_because
+
+    def test_a_secret_that_is_missing_leaves_the_target_unseen(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def missing(self: object, text: object) -> str:
+            raise WorkspaceError("the secret {env: TOKEN} is not there")
+
+        monkeypatch.setattr("tests.targets.rest_rig.EnvironmentSecrets.resolve", missing)
+        token = SecretRef(source="env", name="TOKEN")
+        observed = rig(tmp_path, token=token).target.observe("orders", ())
+        assert not observed.reachable
+        assert observed.unreachable_because == "the secret {env: TOKEN} is not there"
 
     def test_a_survey_is_one_call(self) -> None:
         with serving(whole(200, json.dumps({"jobs": [job(JOB, "RUNNING", running=3)]}))) as server:

@@ -52,10 +52,13 @@ class DeliveredPython:
     @property
     def config(self) -> dict[str, str]:
         """Flink options. As arguments of the driver they would not reach the TaskManagers (measured on 2.3.0)."""
+        connectors = sorted((self.code / "lib").glob("*.jar"))
+        jars = {"pipeline.classpaths": ";".join(jar.as_uri() for jar in connectors)} if connectors else {}
         return {
             "python.client.executable": str(self.python),
             "python.executable": str(self.python),
             "python.files": str(self.code),
+            **jars,
         }
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scurry.flink.rest import FlinkRest
-    from scurry.flink.rest_answers import Checkpoint, Checkpoints, ExceptionEntry, JobDetail, JobSummary
+    from scurry.flink.rest_answers import Checkpoint, Checkpoints, ExceptionEntry, JobDetail, JobSummary, Restored
     from scurry.model.ports import Clock
 
 _IN_DETAIL = 3
@@ -126,7 +126,6 @@ def _with_details(rest: FlinkRest, summary: JobSummary, clock: Clock) -> Job:
     vertices, running = _vertices(summary, detail)
     restarts = _restarts(rest, job, failures)
     ails = job.state in _AILING or restarts > 0
-    restored = checkpoints.latest.restored
     return msgspec.structs.replace(
         job,
         parallelism=max((vertex.parallelism for vertex in detail.vertices), default=None),
@@ -139,7 +138,7 @@ def _with_details(rest: FlinkRest, summary: JobSummary, clock: Clock) -> Job:
             in_progress=checkpoints.counts.in_progress,
         ),
         latest_checkpoint=_latest(rest, job, checkpoints, clock),
-        restored_from=restored.external_path if restored else None,
+        restored_from=_started_from(checkpoints.latest.restored, job.id),
         root_exception=_reason(failures) if ails else None,
     )
 
@@ -149,6 +148,12 @@ def _latest(rest: FlinkRest, job: Job, checkpoints: Checkpoints, clock: Clock) -
         return retained_checkpoint(rest, job.id, job.state, clock)
     latest = checkpoints.latest.completed
     return checkpoint_snapshot(latest, job.id) if latest else None
+
+
+def _started_from(restored: Restored | None, job_id: str) -> str | None:
+    """Return what the job started from; after a failure Flink tells the job's own checkpoint instead."""
+    path = restored.external_path if restored else None
+    return None if path is None or f"/{job_id}/" in path else path
 
 
 def _is_starting(summary: JobSummary, failures: Sequence[ExceptionEntry]) -> bool:

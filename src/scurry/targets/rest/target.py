@@ -11,7 +11,15 @@ import msgspec
 
 from scurry.flink.rest_errors import JarNotFound, OperationNotFound
 from scurry.model.desired import UpgradePolicy
-from scurry.model.errors import AlreadySubmitted, JobNotFound, RejectedByTarget, TargetError, TargetUnavailable
+from scurry.model.errors import (
+    AlreadySubmitted,
+    JobNotFound,
+    RejectedByTarget,
+    TargetError,
+    TargetUnavailable,
+    TargetUnsuitable,
+    WorkspaceError,
+)
 from scurry.model.observed import Job, JobState, Observed
 from scurry.model.operation import Action, Operation, Outcome, Step
 from scurry.model.reporting import SilentActivity
@@ -63,6 +71,8 @@ class RestTarget:
             return self._observe(application, marks)
         except TargetError as error:
             return Observed.silent(error)
+        except WorkspaceError as error:  # a secret of the connection is not there: others can still be looked at
+            return Observed.silent(TargetUnsuitable(error.message, target=self.name, hint=error.hint))
 
     def find(self, step: Step) -> Outcome | None:
         """Say whether a step landed: by its mark, else by what the cluster shows. Waits for one in progress."""
@@ -280,7 +290,14 @@ class RestTarget:
         return Outcome(job_id=job_id)
 
     def _dispose(self, step: Step, context: StepContext) -> Outcome:
-        self._ending.dispose(step.inputs["location"], activity=context.activity)
+        location: str = step.inputs["location"]
+        owner = next((job for job in self.rest.jobs() if job.end_time < 0 and f"/{job.jid}/" in location), None)
+        if owner:
+            raise RejectedByTarget(
+                f"{location} belongs to job {owner.jid[:8]}, which runs: Flink deletes its checkpoints itself",
+                target=self.name,
+            )
+        self._ending.dispose(location, activity=context.activity)
         return Outcome()
 
 
