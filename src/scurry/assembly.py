@@ -157,7 +157,7 @@ class Assembly:
         """The local clusters, for looking at them and stopping them."""
         from scurry.flink.cluster import LocalClusters
 
-        return LocalClusters(self.directory / "local", self._reporter)
+        return LocalClusters(self.directory / "local", self._reporter, class_data=self.runtimes.cache)
 
     @cached_property
     def lock(self) -> LockFile:

@@ -89,7 +89,8 @@ class LocalTarget(SpecModel):
         None, description="Memory of each TaskManager's process; without it, as the machine's memory suggests."
     )
     config: Options = Field(
-        default_factory=dict, description="Flink options of the cluster. A change restarts it, and with it its jobs."
+        default_factory=dict,
+        description="Flink options of the cluster. A change takes effect when the cluster has no jobs, or after `scurry local stop`.",
     )
     log_level: LogLevel = Field("INFO", description="Level of Flink's root logger.")
     rest_port: Annotated[int, Field(ge=1, le=65535), WHOLE] | None = Field(
@@ -151,7 +152,7 @@ class RestTarget(SpecModel):
 
 
 class MemoryTarget(SpecModel):
-    """A pretended Flink in this process: for trying out and for tests; it forgets everything when the process ends."""
+    """A pretended Flink in this process: for trying out and for tests; it is kept in `.scurry/memory`."""
 
     kind: Literal["memory"] = Field(description="`memory`")
 
