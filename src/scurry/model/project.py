@@ -90,7 +90,10 @@ class LocalTarget(SpecModel):
     )
     config: Options = Field(
         default_factory=dict,
-        description="Flink options of the cluster. A change takes effect when the cluster has no jobs, or after `scurry local stop`.",
+        description=(
+            "Flink options of the cluster. A change takes effect when the cluster has no jobs, or after "
+            "`scurry local stop`."
+        ),
     )
     log_level: LogLevel = Field("INFO", description="Level of Flink's root logger.")
     rest_port: Annotated[int, Field(ge=1, le=65535), WHOLE] | None = Field(
