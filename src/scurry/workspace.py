@@ -78,6 +78,25 @@ class Workspace:
         """Read a spec and everything that it refers to on this machine. Returns notes. Raises `SpecInvalid`."""
         return self.assembly.validate(file, environment)
 
+    def check_distinct(self, files: Sequence[Path], *, environment: str | None = None) -> None:
+        """Refuse files of which two describe one application: the later would undo the earlier. Raises `SpecInvalid`.
+
+        What is wrong with a file otherwise is told when its turn comes.
+        """
+        from scurry.model.errors import Problem, SpecInvalid
+
+        seen: dict[str, Path] = {}
+        for file in files:
+            try:
+                loaded = self.assembly.load(file, environment)
+            except SpecInvalid:
+                continue
+            first = seen.setdefault(loaded.id, file)
+            if first is not file:
+                message = f"{loaded.id!r} is described by {str(first)!r}, too: each would undo the other"
+                hint = "Give one of them another name, or leave one out."
+                raise SpecInvalid((Problem(message=message, place=loaded.place("name"), hint=hint),))
+
     def plan(self, file: Path, *, environment: str | None = None, target: str | None = None) -> Plan:
         """Return what `apply` would do now, and why. Changes nothing outside the workspace's own stores."""
         from scurry.engine.planner import make_plan

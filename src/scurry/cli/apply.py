@@ -101,6 +101,8 @@ def apply(
     """
     from scurry.model.errors import ScurryError
 
+    if len(files) > 1:
+        session.workspace.check_distinct(files, environment=environment)
     progress = _Progress(left=list(files))
     while progress.left and not progress.has_failed:
         file = progress.left.pop(0)

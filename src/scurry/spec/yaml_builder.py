@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from scurry.model.errors import Place, Problem
 from scurry.spec.yaml_source import KeyPath, Span
+from scurry.spec.yaml_syntax import syntax_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -101,7 +102,7 @@ class _Builder:
             message = f"the character U+{character:04X} cannot stand in YAML"
             self.problems.append(Problem(message=message, place=Place(file=self.file, line=line, column=column)))
         except MarkedYAMLError as error:
-            self.problems.append(_syntax_problem(error, text, self.file))
+            self.problems.append(syntax_problem(error, text, self.file))
         except (YAMLError, ValueError) as error:
             self.problems.append(Problem(message=f"not YAML: {error}", place=Place(file=self.file)))
         return nothing
@@ -273,17 +274,3 @@ def _parts(value: _Value, items: Iterable[tuple[Any, Any]]) -> list[tuple[Any, _
         if path:
             spans.setdefault(path[0], {})[path[1:]] = span
     return [(name, _Value(data=data, spans=spans[name])) for name, data in items]
-
-
-def _syntax_problem(error: Any, text: str, file: str) -> Problem:
-    """Tell a syntax error of ruamel's in a sentence, with the place where it was noticed."""
-    mark = error.problem_mark or error.context_mark
-    line, column = mark.line + 1, mark.column + 1
-    lines = text.split("\n")
-    here = lines[mark.line] if mark.line < len(lines) else ""
-    place = Place(file=file, line=line, column=column)
-    if "\t" in here[: len(here) - len(here.lstrip())]:
-        place = Place(file=file, line=line, column=here.index("\t") + 1)
-        return Problem(message="a tab is used to indent; YAML takes spaces only", place=place)
-    context = f" {error.context}" if error.context else ""
-    return Problem(message=f"not YAML:{context} {error.problem}".replace("  ", " ").strip(), place=place)

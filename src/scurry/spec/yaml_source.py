@@ -110,18 +110,24 @@ def read_text_file(path: Path, file: str) -> str:
     """Read a UTF-8 file that a person wrote. Raises `SpecInvalid`; `file` is what messages call it."""
     place = Place(file=file)
     try:
-        size = path.stat().st_size
-        raw = path.read_bytes() if size <= MAX_BYTES else b""
+        with path.open("rb") as opened:
+            raw = opened.read(MAX_BYTES + 1)  # never all of it: a device or a pipe need not end
     except FileNotFoundError:
-        raise SpecInvalid((Problem(message="there is no such file", place=place),)) from None
+        raise SpecInvalid((Problem(message="there is no such file", place=place, hint=_neighbours(path)),)) from None
     except IsADirectoryError:
         raise SpecInvalid((Problem(message="this is a folder, not a file", place=place),)) from None
     except OSError as error:
         raise SpecInvalid((Problem(message=f"cannot be read: {error.strerror}", place=place),)) from error
-    if size > MAX_BYTES:
-        message = f"the file is {size:,} bytes long; {MAX_BYTES:,} is the most"
+    if len(raw) > MAX_BYTES:
+        message = f"the file is too long; {MAX_BYTES:,} bytes are the most"
         raise SpecInvalid((Problem(message=message, place=place),))
     return decode(raw, file)
+
+
+def _neighbours(path: Path) -> str | None:
+    """Name the files that may have been meant."""
+    found = sorted(one.name for one in path.parent.glob(f"*{path.suffix}") if one.name != "scurry.yaml")[:5]
+    return f"There are: {', '.join(found)}" if found else None
 
 
 def decode(raw: bytes, file: str) -> str:
