@@ -81,9 +81,8 @@ def losing(url: str, lost: Callable[[Asked], bool]) -> Iterator[RestServer]:
             response = pool.request(asked.method, url + asked.path, body=asked.body or None, headers=headers)
             if lost(asked):
                 reset(connection)
-                connection.close()
-            else:
-                whole(response.status, response.data.decode())(connection)
+                raise ConnectionResetError
+            whole(response.status, response.data.decode())(connection)
 
         answer.keep = True  # type: ignore[attr-defined]
         return answer

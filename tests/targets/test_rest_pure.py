@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from scurry.flink.connection import RestSettings
@@ -32,7 +33,7 @@ from scurry.model.values import SecretRef
 from scurry.targets.rest import Places, observing
 from scurry.targets.rest.places import local_path
 from scurry.targets.rest.program import jar_name, job_parameters
-from scurry.testing.rig import CountedMarks
+from scurry.testing.rig import CountedMarks, Runner
 from tests.flink.rest_server import RestServer, serving, whole
 from tests.targets.rest_rig import RestRig
 
@@ -229,6 +230,44 @@ def observe(folder: Path, paths: dict[str, Any], *marks: str) -> tuple[Any, list
         server.answers.append(answering(paths)(server))
         observed = rig(folder, server.url).target.observe("orders", marks)
     return observed, [asked.path for asked in server.asked]
+
+
+def test_between_the_end_of_a_stop_and_the_start_there_is_no_other_call(tmp_path: Path) -> None:
+    paths = cluster_of(
+        job(JOB, "RUNNING", running=3),
+        **details_of(JOB, "RUNNING"),
+        **{
+            "/config": {"flink-version": "2.3.0", "refresh-interval": 3000},
+            "/jars": {"files": []},
+            "/jars/upload": {"filename": "/up/1_orders.jar"},
+            "/jars/1_orders.jar/plan": {"plan": {"nodes": [{"id": "0", "parallelism": 1}]}},
+            f"/jobs/{JOB}/stop": {"request-id": FIRST},
+            f"/jobs/{JOB}/savepoints/{FIRST}": {
+                "status": {"id": "COMPLETED"},
+                "operation": {"location": "s3://b/savepoint-1"},
+            },
+            "/jars/1_orders.jar/run": {"jobid": SECOND},
+        },
+    )
+    (tmp_path / "orders.jar").write_bytes(b"jar")
+    with serving() as server:
+        server.answers.append(answering(paths)(server))
+        rest = rig(tmp_path, server.url, savepoints="s3://b")
+        artifact = rest.artifacts.add(tmp_path / "orders.jar")
+        desired = msgspec.structs.replace(DESIRED, artifact=artifact)
+        operation = Upgrade(desired=desired, restore=FromLatest(), mode=UpgradeMode.SAVEPOINT, job_id=JOB)
+        Runner(rest, CountedMarks()).run(operation)
+    calls = [(asked.method, asked.path) for asked in server.asked]
+    assert calls[-3:] == [
+        ("POST", f"/jobs/{JOB}/stop"),
+        ("GET", f"/jobs/{JOB}/savepoints/{FIRST}"),
+        ("POST", "/jars/1_orders.jar/run"),
+    ]
+    assert server.connections == 1
+    body = json.loads(server.asked[-1].body)
+    assert (body["jobId"], body["savepointPath"], body["parallelism"]) == (SECOND, "s3://b/savepoint-1", 1)
+    assert body["flinkConfiguration"]["pipeline.name"] == "orders"
+    assert "allowNonRestoredState" not in body
 
 
 class TestObserving:
