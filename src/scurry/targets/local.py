@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from scurry.targets.services import TargetServices
 
 _LEAST_SLOTS = 4
+_UNREADABLE = "Unrecognized checkpoint version"
+"""what Flink says of the metadata of a newer one (`MetadataSerializers`)"""
 
 
 class LocalTarget:
@@ -158,8 +160,17 @@ class LocalTarget:
             raise
 
     def _dispose(self, step: Step, context: StepContext) -> Outcome:
-        for _, target in self._running():
-            return target.run(step, context)
+        """Have the newest Flink delete it: it reads what the older ones wrote, and not the other way round."""
+        from scurry.flink.releases import parts
+
+        running = self._running()
+        if running:
+            _, target = max(running, key=lambda pair: parts(pair[0].flink_version))
+            try:
+                return target.run(step, context)
+            except RejectedByTarget as error:
+                if _UNREADABLE not in error.message:
+                    raise
         self._delete(step.inputs["location"])
         return Outcome()
 
@@ -220,7 +231,7 @@ class LocalTarget:
         again, and Flink would fail to write it.
         """
         if step.action is Action.SUBMIT:
-            return Outcome(job_id=step.mark) if self._places.retained([step.mark]) else None
+            return Outcome(job_id=step.mark) if self._places.has_checkpoint(step.mark) else None
         if step.action is Action.CANCEL:
             left = self._places.retained([step.inputs["job_id"]])
             return Outcome(snapshot=next(iter(left), None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,7 +48,7 @@ class Rig(Protocol):
 
 @dataclass(slots=True)
 class CountedMarks:
-    """Marks for tests: `prefix` and a number, as 32 hexadecimal digits."""
+    """Marks for tests, from `prefix` and a number. They differ in their first digits, too, as real ones do."""
 
     prefix: int = 0
     count: int = 0
@@ -62,7 +63,7 @@ class CountedMarks:
 
     def _next(self) -> str:
         self.count += 1
-        return f"{self.prefix:016x}{self.count:016x}"
+        return hashlib.sha256(f"{self.prefix}/{self.count}".encode()).hexdigest()[:32]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -34,6 +34,10 @@ class Places:
         found = [*_checkpoints(local_path(self.checkpoints), job_ids), *_savepoints(self.savepoints, job_ids)]
         return tuple(sorted(found, key=lambda snapshot: snapshot.taken_at, reverse=True))
 
+    def has_checkpoint(self, job_id: str) -> bool:
+        """Whether this machine can see a checkpoint of that very job (a savepoint's name holds six digits only)."""
+        return any(_checkpoints(local_path(self.checkpoints), [job_id]))
+
 
 def local_path(location: str | None) -> Path | None:
     """Return the path that a location of Flink's names on a machine's own file system, or None for any other."""

@@ -153,7 +153,7 @@ class RestTarget:
 
     def _has_run(self, job_id: str) -> bool:
         """Whether a job was started: the cluster shows it, or has forgotten it, but its checkpoints are there."""
-        return self._shows(job_id) or bool(self._places.retained([job_id]))
+        return self._shows(job_id) or self._places.has_checkpoint(job_id)
 
     def _shows(self, job_id: str) -> bool:
         try:
