@@ -133,6 +133,20 @@ class Assembly:
         """The project's journal for looking: nothing is made or migrated, and what is not there is empty."""
         return self._open_journal(read_only=True)
 
+    @contextmanager
+    def copied_journal(self) -> Iterator[SqliteJournal]:
+        """A copy of the project's journal, to try out what may not be written."""
+        from tempfile import TemporaryDirectory
+
+        from scurry.journal.sqlite import SqliteJournal
+        from scurry.journal.sqlite_file import copy
+
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "journal.db"
+            copy(self.journal_path, path)
+            with SqliteJournal.open(path, clock=self._clock) as journal:
+                yield journal
+
     @cached_property
     def store(self) -> ArtifactStore:
         """The store of artifacts."""

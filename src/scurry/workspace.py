@@ -104,7 +104,7 @@ class Workspace:
         wish = self.assembly.wish(file, environment, target)
         desired = wish.desired
         with wish.placing_errors():
-            history = self._reading.history(desired.application)
+            history = self._settled(self._reading.history(desired.application))
             observed = self._observe(desired.target, history)
             return make_plan(desired, observed, history, now=self.clock.now())
 
@@ -382,13 +382,35 @@ class Workspace:
 
         with held(application, journal=self.journal, clock=self.clock, reporter=self.reporter, wait=wait) as lease:
             self._heal(target)
+            history = self._settle(self.journal, lease)
             executor = self._executor(target, lease)
-            executor.settle()
-            history = self.journal.history(application)
             plan = decide(self._observe(target, history), history)
             if not plan.is_converged and not confirm(plan):
                 raise Refused("declined; nothing was changed")
             return executor.execute(plan)
+
+    def _settle(self, journal: Journal, lease: Lease) -> History:
+        """Find out what became of what a crash left open, where it happened: the spec may name another target now."""
+        before = journal.history(lease.application)
+        if before.interrupted is None:
+            return before
+        self._executor(_target_of(before), lease, journal).settle()
+        return journal.history(lease.application)
+
+    def _settled(self, history: History) -> History:
+        """Return what the history will be when that was found out. It is tried on a copy of the journal."""
+        from scurry.engine.lease import LEASE
+        from scurry.model.errors import ApplicationLocked
+
+        if history.interrupted is None:
+            return history
+        with self.assembly.copied_journal() as copy:
+            try:
+                lease = copy.acquire(history.application, duration=LEASE)
+            except ApplicationLocked as error:
+                error.hint = "Plan again when that is done."
+                raise
+            return self._settle(copy, lease)
 
     def _heal(self, target: str) -> None:
         from scurry.model.ports import Heals
@@ -397,13 +419,13 @@ class Workspace:
         if isinstance(place, Heals):
             place.heal()
 
-    def _executor(self, target: str, lease: Lease) -> Executor:
+    def _executor(self, target: str, lease: Lease, journal: Journal | None = None) -> Executor:
         from scurry.engine.attempt import Services
         from scurry.engine.executor import Executor
 
         services = Services(
             target=self.target(target),
-            journal=self.journal,
+            journal=journal or self.journal,
             clock=self.clock,
             reporter=self.reporter,
             secrets=self.assembly.secrets,
@@ -440,9 +462,9 @@ def _current(history: History) -> Desired:
 
 
 def _target_of(history: History) -> str:
-    if history.current is not None:
-        return history.current.desired.target
-    desired = getattr(history.last.operation, "desired", None) if history.last else None
+    """Return where it runs; of what was interrupted, where that happened."""
+    interrupted = getattr(history.interrupted.operation, "desired", None) if history.interrupted else None
+    desired = interrupted or (history.current.desired if history.current else None)
     if desired is None:
         raise PlanError(f"{history.application!r} was never started")
     return str(desired.target)

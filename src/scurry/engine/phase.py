@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from scurry.model.journal import Intent
 from scurry.model.observed import Job, JobState, Observed, Phase
+from scurry.model.operation import Action
 
 if TYPE_CHECKING:
     from scurry.model.journal import History
@@ -44,4 +45,13 @@ def _without_job(observed: Observed, history: History) -> Phase:
     ended = next((job for job in observed.jobs if job.id == history.job_id), None)
     if ended is None:
         return Phase.LOST
+    if _was_being_stopped(ended, history):
+        return Phase.SUSPENDED
     return Phase.FINISHED if ended.state is JobState.FINISHED else Phase.FAILED
+
+
+def _was_being_stopped(ended: Job, history: History) -> bool:
+    """Whether the job has come to its end by a stop of ours that was interrupted before it could be journalled."""
+    steps = history.interrupted.steps if history.interrupted else ()
+    stops = (entry.step for entry in steps if entry.is_open and entry.step.action in {Action.STOP, Action.CANCEL})
+    return any(step.inputs["job_id"] == ended.id for step in stops)

@@ -7,9 +7,10 @@ returns, since what follows is a call to a target that cannot be taken back.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BUSY_TIMEOUT_S = 10.0
+LEAST_ROOM_BYTES = 4_000_000
+"""many times what one operation writes"""
 PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON")
 
 LOOK = "To see what is wrong with it, run:\n  scurry journal check"
@@ -66,6 +69,12 @@ def connect_as_it_is(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def copy(path: Path, to: Path) -> None:
+    """Copy a journal as it is now, also while another process writes."""
+    with translated(path), closing(connect_as_it_is(path)) as source, closing(_connect(to, "rwc")) as target:
+        source.backup(target)
+
+
 def make_ready(path: Path) -> None:
     """See that there is a journal of this version that we may write. What is wrong is found before anything is touched.
 
@@ -76,6 +85,7 @@ def make_ready(path: Path) -> None:
         if not path.exists():
             _create(path)
         _refuse_what_we_may_not_write(path)
+        _refuse_a_full_disk(path)
         connection = _connect(path, "ro")
         try:
             found = version(connection, path)
@@ -194,6 +204,17 @@ def _refuse_what_we_may_not_write(path: Path) -> None:
     for needed in (path, path.parent):
         if not os.access(needed, os.W_OK):
             raise PermissionError(0, f"no right to write {str(needed)!r}")
+
+
+def _refuse_a_full_disk(path: Path) -> None:
+    # A disk that fills up between a stop and the start after it would leave an application stopped.
+    free = shutil.disk_usage(path.parent).free
+    if free < LEAST_ROOM_BYTES:
+        raise WorkspaceError(
+            f"only {free // 1000} kB are free on the disk of the journal {str(path)!r}; {LEAST_ROOM_BYTES // 1000} kB "
+            "are the least that a change is begun with. Nothing was changed",
+            hint=f"Make room, then run the same command again. To see what fills the disk:\n  df -h {path.parent}",
+        )
 
 
 def _refuse_orphaned_log(path: Path) -> None:
