@@ -78,6 +78,26 @@ def test_a_job_that_nobody_knows_to_have_started_is_not_started_from_older_state
     ledger.converge("label=b")
 
 
+@pytest.mark.parametrize("moment", ["stop:sent", "stop:landed", "stop:journalled", "submit:sent"])
+def test_with_its_flink_killed_too_it_goes_on_from_what_is_left_on_the_disk(
+    moment: str, ledger: Ledger, stage: Stage
+) -> None:
+    first = ledger.converge("label=a")
+    ledger.write("label=b")
+    stage.killed_apply(moment, ledger.spec)
+    stage.kill("jobmanager", signal.SIGKILL)
+
+    ledger.converge("label=b")
+
+    job = ledger.job()
+    assert job.restored_from
+    _, history = stage.open().observe(ledger.name)
+    assert history.restored
+    if moment != "submit:sent":  # its job may have started, and have a checkpoint of its own
+        assert history.restored.job_id == first.job_id
+    assert is_same(job.restored_from, history.restored.location)
+
+
 def test_a_rollback_that_is_killed_is_carried_through(ledger: Ledger, stage: Stage) -> None:
     good = ledger.converge("label=good")
     ledger.write("label=bad", "fail=")
