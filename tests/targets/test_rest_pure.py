@@ -51,9 +51,9 @@ DESIRED = Desired(
 SNAPSHOT = Snapshot(kind=SnapshotKind.SAVEPOINT, location="s3://b/savepoint-1", taken_at=datetime.now(UTC))
 NEW = Stateless(why="new")
 NO_CHECKPOINTING = {"errors": ["a.b.RestHandlerException: Checkpointing has not been enabled"]}
-FIRST = f"{0:016x}{1:016x}"
-"""the first mark that is asked for"""
-SECOND = f"{0:016x}{2:016x}"
+MARKS = CountedMarks()
+FIRST, SECOND = MARKS.job_id(), MARKS.trigger_id()
+"""the marks, in the order in which they are asked for"""
 
 
 def upgrade(restore: Any, mode: UpgradeMode = UpgradeMode.SAVEPOINT) -> Upgrade:
@@ -222,6 +222,7 @@ def details_of(id: str, *statuses: str, failures: int = 0, restarts: int = 0) ->
         f"/jobs/{id}/exceptions": {"exceptionHistory": {"entries": entries}},
         f"/jobs/{id}/metrics": [{"id": "numRestarts", "value": str(restarts)}],
         "/jobmanager/config": [],
+        "/config": {"flink-version": "2.3.0", "refresh-interval": 10},
     }
 
 
@@ -237,7 +238,6 @@ def test_between_the_end_of_a_stop_and_the_start_there_is_no_other_call(tmp_path
         job(JOB, "RUNNING", running=3),
         **details_of(JOB, "RUNNING"),
         **{
-            "/config": {"flink-version": "2.3.0", "refresh-interval": 3000},
             "/jars": {"files": []},
             "/jars/upload": {"filename": "/up/1_orders.jar"},
             "/jars/1_orders.jar/plan": {"plan": {"nodes": [{"id": "0", "parallelism": 1}]}},

@@ -121,6 +121,9 @@ def _detailed(rest: FlinkRest, summary: JobSummary, clock: Clock) -> Job:
 def _with_details(rest: FlinkRest, summary: JobSummary, clock: Clock) -> Job:
     job = surveyed(summary)
     detail, failures = rest.job(job.id), rest.exceptions(job.id)
+    if not failures and job.state in _AILING:  # the cache is older than the failure, whose reason is what matters now
+        clock.sleep(rest.dashboard().refresh_interval_ms / 1000 + 0.05)
+        failures = rest.exceptions(job.id)
     # Until all tasks run no checkpoint completes, and asking would only fill the cache with an answer that ages.
     checkpoints = NO_CHECKPOINTS if _is_starting(summary, failures) else _checkpoints(rest, job.id)
     vertices, running = _vertices(summary, detail)
