@@ -112,8 +112,7 @@ class Workspace:
         """Return how the given applications are, or all of them. A target that does not answer is told, not raised."""
         from scurry.engine.status import report, survey_report
 
-        known = self._reading.applications()
-        names = applications or known
+        names = applications or self._reading.applications()
         histories = [self._known(name) for name in names]
         if len(histories) > DETAILED:
             surveys = {name: self._survey(name) for name in {_target_of(history) for history in histories}}
@@ -447,7 +446,7 @@ class Workspace:
 
     def _known(self, application: str) -> History:
         history = self._reading.history(application)
-        if history.current is None and history.interrupted is None:
+        if not history.position:
             raise PlanError(
                 f"no application {application!r} is known here",
                 hint="To see the ones that are, run:\n  scurry status",
@@ -462,9 +461,6 @@ def _current(history: History) -> Desired:
 
 
 def _target_of(history: History) -> str:
-    """Return where it runs; of what was interrupted, where that happened."""
-    interrupted = getattr(history.interrupted.operation, "desired", None) if history.interrupted else None
-    desired = interrupted or (history.current.desired if history.current else None)
-    if desired is None:
+    if history.target is None:
         raise PlanError(f"{history.application!r} was never started")
-    return str(desired.target)
+    return history.target

@@ -27,7 +27,7 @@ def diagnose(history: History, observed: Observed) -> Diagnosis:
     findings = tuple(_findings(history, observed, phase, job))
     return Diagnosis(
         name=history.application,
-        target=desired.target if desired else "",
+        target=history.target or "",
         phase=phase,
         is_well=not findings and verdict.verdict is not Verdict.UNHEALTHY,
         findings=findings,

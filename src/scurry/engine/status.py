@@ -25,7 +25,7 @@ def report(history: History, observed: Observed) -> StatusReport:
     interrupted = history.interrupted
     return StatusReport(
         name=history.application,
-        target=desired.target if desired else "",
+        target=history.target or "",
         phase=phase_of(observed, history),
         revision=history.current.number if history.current else None,
         job=job,

@@ -140,6 +140,14 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         return self.last if self.last and self.last.is_open else None
 
     @property
+    def target(self) -> str | None:
+        """Where it runs; of what was interrupted, or never came to run, where that was to be."""
+        last: Desired | None = getattr(self.last.operation, "desired", None) if self.last else None
+        current = self.current.desired if self.current else None
+        wish = (last or current) if self.interrupted else (current or last)
+        return wish.target if wish else None
+
+    @property
     def latest_snapshot(self) -> Snapshot | None:
         """The newest snapshot that is still there as far as we know."""
         return next(iter(self.snapshots), None)
