@@ -168,5 +168,6 @@ def test_what_was_stopped_on_purpose_is_well() -> None:
     assert (found.phase, found.findings, found.is_well) == (Phase.SUSPENDED, (), True)
 
 
-def test_what_was_never_started_has_no_target() -> None:
-    assert diagnose(History(application="shop", last=UPGRADE), Observed()).target == ""
+def test_what_was_never_started_tells_where_it_was_to_run() -> None:
+    assert diagnose(History(application="shop", last=UPGRADE), Observed()).target == DESIRED.target
+    assert diagnose(History(application="shop"), Observed()).target == ""
