@@ -12,12 +12,15 @@ from scurry.engine import health
 from scurry.model.errors import Refused, ScurryError, TargetUnavailable
 from scurry.model.journal import OperationRecord
 from scurry.model.operation import Action, Deploy, Operation, Outcome, Rescale, Resume, Step, Upgrade
+from scurry.model.reporting import SilentActivity
 from scurry.model.snapshot import FromLatest, FromSnapshot, Restore, Snapshot, Stateless
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scurry.model.desired import Desired, HealthPolicy
     from scurry.model.journal import Lease
-    from scurry.model.observed import Job
+    from scurry.model.observed import Job, Observed
     from scurry.model.ports import Activity, ArtifactStore, Clock, Journal, Marks, Reporter, Secrets, Target
 
 _FIRST_POLL_S, _SLOWEST_POLL_S = 0.05, 0.5
@@ -53,6 +56,8 @@ class Attempt:
     stopped_at: datetime | None = None
     started_at: datetime | None = None
     running_at: datetime | None = None
+    silence: timedelta = timedelta()
+    """for how long the target did not answer while it was watched"""
     restore: Restore = field(default=FromLatest())
     activity: Activity = field(init=False)
 
@@ -188,7 +193,11 @@ class Attempt:
         return cls(services=services, lease=None, record=record, job_id=job_id, started_at=now, restore=FromLatest())
 
     def await_health(self) -> str | None:
-        """Wait until the job is healthy or is not. Returns why it is not, or None."""
+        """Wait until the job is healthy or is not. Returns why it is not, or None.
+
+        While the target does not answer nothing is judged, and the job's window does not pass.
+        Raises `TargetUnavailable` when it does not answer for long.
+        """
         desired, job_id = self.desired, self.job_id
         if desired is None or job_id is None:
             raise AssertionError("there is a job to wait for")
@@ -198,12 +207,12 @@ class Attempt:
         pause = _FIRST_POLL_S
         with self.services.reporter.activity("wait until it is healthy") as activity:
             while True:
-                job = self._look(job_id)
+                job = _find(self.look((job_id,), activity), job_id)
                 now = self.services.clock.now()
                 if job and self.running_at is None and _runs(job):
                     self.running_at = now
                 verdict = health.judge(
-                    health.Sample(at=now, job=job), policy=policy, started_at=started, patience=patience
+                    health.Sample(at=now, job=job), policy=policy, started_at=started + self.silence, patience=patience
                 )
                 activity.describe(verdict.reason)
                 if verdict.verdict is not health.Verdict.UNDECIDED:
@@ -211,17 +220,33 @@ class Attempt:
                 self.services.clock.sleep(pause)
                 pause = min(pause * 1.3, _SLOWEST_POLL_S)
 
-    def _look(self, job_id: str) -> Job | None:
-        observed = self.services.target.observe(self.record.application, (job_id,))
-        return next((job for job in observed.jobs if job.id == job_id), None)
+    def look(self, marks: Sequence[str], activity: Activity) -> Observed:
+        """Observe, and wait a while for a target that does not answer. Raises `TargetUnavailable`."""
+        clock, target = self.services.clock, self.services.target
+        began, was_silent = clock.now(), False
+        while not (observed := target.observe(self.record.application, marks)).reachable:
+            because = f"target {target.name!r} does not answer: {observed.unreachable_because}"
+            if clock.now() >= began + timedelta(seconds=_DOUBTS_S):
+                hint = "The job was left as it is. To go on when the target answers again, run the same command again."
+                raise TargetUnavailable(because, target=target.name, hint=hint)
+            activity.describe(because)
+            clock.sleep(_SLOWEST_POLL_S)
+            was_silent = True
+        if was_silent:
+            self.silence += clock.now() - began
+        return observed
 
     def _policy(self, desired: Desired) -> HealthPolicy:
         """Return the policy; a rescale in place is itself a restart in Flink's counting (`numRestarts`)."""
         policy = desired.upgrade.health
         if not isinstance(self.operation, Rescale) or self.job_id is None:
             return policy
-        job = self._look(self.job_id)
+        job = _find(self.look((self.job_id,), SilentActivity()), self.job_id)
         return msgspec.structs.replace(policy, restarts=policy.restarts + 1 + (job.restarts if job else 0))
+
+
+def _find(observed: Observed, job_id: str) -> Job | None:
+    return next((job for job in observed.jobs if job.id == job_id), None)
 
 
 def _runs(job: Job) -> bool:

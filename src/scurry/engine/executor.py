@@ -18,6 +18,7 @@ from scurry.engine.attempt import Attempt, Services
 from scurry.engine.marks import DerivedMarks
 from scurry.model.errors import PlanOutdated, ScurryError, TargetUnavailable
 from scurry.model.journal import Intent, OperationOutcome, OperationRecord, RevisionOutcome
+from scurry.model.observed import Observed
 from scurry.model.operation import Action, Adjust, Delete, Deploy, Operation, Outcome, Rescale, Resume, Suspend, Upgrade
 from scurry.model.result import Applied, ApplyOutcome, Failure
 from scurry.model.snapshot import FromSnapshot
@@ -193,13 +194,22 @@ class Executor:
     ) -> Applied:
         """The new revision did not make it. Put the last healthy one back, or say plainly how things stand."""
         history = self._history()
-        observed = self.services.target.observe(history.application, history.marks)
+        observed = self._look(attempt, history)
+        # Whether the bad job runs has to be known: beside it, the job of the rollback would run the application twice.
+        may_roll_back = may_roll_back and observed.reachable
         change = rollback.after_failure(desired, attempt.restore, observed, history) if may_roll_back else None
         if change is None:
             return rollback.left_as_it_is(observed, history, revision, failure, attempt)
         self.services.reporter.warn(f"not healthy: {failure.message}")
         result = self._apply(change, history, may_roll_back=False)
         return rollback.told(result, failure, attempt)
+
+    def _look(self, attempt: Attempt, history: History) -> Observed:
+        try:
+            with self.services.reporter.activity("see how things stand") as activity:
+                return attempt.look(history.marks, activity)
+        except TargetUnavailable as error:
+            return Observed.silent(error)
 
     def _revision(self, operation: Operation, history: History) -> int | None:
         """Number the operation's wish; a restart of what is current, and what carries no wish, gets no new number."""
