@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from scurry.flink.installed import FlinkRuntime, JavaRuntime
 
 _PREFIXES = ("SCURRY_", "FLINK_", "JAVA_HOME")
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what tests start: a shell ignores it in what it runs in the background, and children inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -265,3 +265,18 @@ def _with_policy(desired: Desired, policy: UpgradePolicy) -> Desired:
     import msgspec
 
     return msgspec.structs.replace(desired, upgrade=policy)
+
+
+def test_a_snapshot_that_is_still_needed_is_not_dropped(workshop: Workshop) -> None:
+    workshop.apply(wish())
+    first = workshop.apply(wish(variant=1)).snapshot
+    assert first is not None
+    with pytest.raises(Refused, match="is kept"):
+        workshop.change(lambda o, h: verbs.plan_drop(first, o, h, now=workshop.clock.now()))
+    for _ in range(2):
+        workshop.change(lambda o, h: verbs.plan_snapshot(o, h, now=workshop.clock.now()))
+    newest, older, *_ = workshop.history().snapshots
+    with pytest.raises(Refused, match="newest"):
+        workshop.change(lambda o, h: verbs.plan_drop(newest, o, h, now=workshop.clock.now()))
+    workshop.change(lambda o, h: verbs.plan_drop(older, o, h, now=workshop.clock.now()))
+    assert older not in workshop.history().snapshots

@@ -12,7 +12,7 @@ from scurry.model.errors import NothingToRollBackTo, PlanError, Refused, Snapsho
 from scurry.model.observed import Observed, Phase
 from scurry.model.operation import Delete, DropSnapshot, Operation, Suspend, TakeSnapshot, Upgrade
 from scurry.model.plan import Change, Plan
-from scurry.model.snapshot import FromSnapshot, Snapshot
+from scurry.model.snapshot import FromSnapshot, Snapshot, SnapshotKind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -148,7 +148,11 @@ def _needed_by(snapshot: Snapshot, observed: Observed, history: History) -> str 
     newest = history.latest_snapshot
     if newest and newest.location == snapshot.location:
         return "it is the newest state of this application"
-    if any(job.restored_from == snapshot.location for job in observed.jobs if not job.state.is_terminal):
+    if snapshot.kind is SnapshotKind.CHECKPOINT and observed.live and snapshot.job_id == observed.live.id:
+        return "it is a checkpoint of the running job, which looks after them itself"
+    restored = {job.restored_from for job in observed.jobs if not job.state.is_terminal}
+    # After a failover of its own Flink tells the job's last checkpoint instead; the journal remembers.
+    if snapshot.location in restored or (observed.live and snapshot == history.restored):
         return "the running job was restored from it and may still need its files"
     if history.healthy and snapshot.revision == history.healthy.number:
         others = [other for other in history.snapshots if other.revision == snapshot.revision]
