@@ -21,7 +21,7 @@ _PREFIXES = ("SCURRY_", "FLINK_", "JAVA_HOME")
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach what tests start: a shell ignores it in what it runs in the background, and children inherit that."""
+    """Let Ctrl-C reach what tests start: what a shell runs in the background has it ignored, and hands that on."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
