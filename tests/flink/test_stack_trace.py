@@ -65,6 +65,13 @@ NO_FACTORY = (
             "connectors",
         ),
         (
+            ("java.lang.RuntimeException: scurry-sql-error statement=3\n"
+             + NO_FACTORY.format(name="kafka", kind="org.apache.flink.table.factories.DynamicTableFactory")
+             + "\nscurry-sql-error end",),
+            "no connector 'kafka' is there, only: blackhole, datagen, print",
+            "connectors",
+        ),
+        (
             (*SUBMITTING,
              NO_FACTORY.format(name="avro", kind="org.apache.flink.table.factories.DeserializationFormatFactory")),
             "nothing called 'avro' is there (DeserializationFormatFactory), only: blackhole, datagen, print",

@@ -136,13 +136,13 @@ _KNOWN = (
     ),
     _known(
         r"Could not find any factory for identifier '(?P<name>[^']*)' that implements"
-        r" '[\w.]*\.(?:Dynamic|Catalog)\w*'.*?Available factory identifiers are:(?P<there>.*)",
+        r" '[\w.]*\.(?:Dynamic|Catalog)\w*'.*?Available factory identifiers are:(?P<there>.*?)(?:\nscurry-sql-error|$)",
         "no connector {name!r} is there, only: {there}",
         "Add the connector's Maven coordinate to `connectors`, or correct its name in the table's options.",
     ),
     _known(
         r"Could not find any factory for identifier '(?P<name>[^']*)' that implements"
-        r" '[\w.]*?(?P<kind>\w+)'.*?(?:Available factory identifiers are:(?P<there>.*)|$)",
+        r" '[\w.]*?(?P<kind>\w+)'.*?(?:Available factory identifiers are:(?P<there>.*?)(?:\nscurry-sql-error|$)|$)",
         "nothing called {name!r} is there ({kind}), only: {there}",
         "Add the Maven coordinate of what brings it (a format, a catalog) to `connectors`.",
     ),
