@@ -117,7 +117,7 @@ class Workspace:
         if len(histories) > DETAILED:
             surveys = {name: self._survey(name) for name in {_target_of(history) for history in histories}}
             return tuple(survey_report(history, surveys[_target_of(history)]) for history in histories)
-        return tuple(report(history, self._observe(_target_of(history), history)) for history in histories)
+        return tuple(report(history, self._look(history)) for history in histories)
 
     def history(self, application: str, *, limit: int = 20) -> tuple[tuple[Revision, ...], tuple[OperationRecord, ...]]:
         """Return revisions and operations, newest first."""
@@ -435,22 +435,29 @@ class Workspace:
     def _observe(self, target: str, history: History) -> Observed:
         return self.target(target).observe(history.application, history.marks)
 
+    def _look(self, history: History) -> Observed:
+        """Observe for `status`: a target that is not defined any more, or lacks a secret, is told like a silent one."""
+        from scurry.model.errors import ScurryError
+        from scurry.model.observed import Observed
+
+        try:
+            return self._observe(_target_of(history), history)
+        except ScurryError as error:
+            return Observed.silent(error)
+
     def _survey(self, target: str) -> Observed:
-        from scurry.model.errors import TargetError
+        from scurry.model.errors import ScurryError
         from scurry.model.observed import Observed
 
         try:
             return Observed(jobs=tuple(self.target(target).survey().values()))
-        except TargetError as error:
+        except ScurryError as error:
             return Observed.silent(error)
 
     def _known(self, application: str) -> History:
         history = self._reading.history(application)
         if not history.position:
-            raise PlanError(
-                f"no application {application!r} is known here",
-                hint="To see the ones that are, run:\n  scurry status",
-            )
+            raise _unknown(application)
         return history
 
 
@@ -461,6 +468,12 @@ def _current(history: History) -> Desired:
 
 
 def _target_of(history: History) -> str:
-    if history.target is None:
-        raise PlanError(f"{history.application!r} was never started")
+    if history.target is None:  # it was deleted
+        raise _unknown(history.application)
     return history.target
+
+
+def _unknown(application: str) -> PlanError:
+    return PlanError(
+        f"no application {application!r} is known here", hint="To see the ones that are, run:\n  scurry status"
+    )

@@ -202,6 +202,9 @@ class Connection:
 def _tls(settings: RestSettings) -> ssl.SSLContext:
     import ssl
 
+    for file in (settings.ca, settings.cert, settings.key):
+        if file:
+            file.open("rb").close()  # OpenSSL does not say which one is not there
     context = ssl.create_default_context(cafile=str(settings.ca) if settings.ca else None)
     if not settings.verify:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the user has decided

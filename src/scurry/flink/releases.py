@@ -32,17 +32,20 @@ class Releases:
         self._cache = cache
         self._file = cache / "index" / f"{PACKAGE}.json"
 
-    def known(self) -> tuple[str, ...]:
-        """The released versions, at most a day old. Raises `RuntimeUnavailable` when nobody can be asked."""
-        return self._remembered(_DAY_S) or self.ask()
+    def known(self, *, title: str = "Flink") -> tuple[str, ...]:
+        """The released versions, at most a day old. Raises `RuntimeUnavailable` when nobody can be asked.
 
-    def ask(self) -> tuple[str, ...]:
+        `title` is what is wanted, for messages.
+        """
+        return self._remembered(_DAY_S) or self.ask(title=title)
+
+    def ask(self, *, title: str = "Flink") -> tuple[str, ...]:
         """Ask the package index now. Raises `RuntimeUnavailable` when it does not answer."""
         try:
             with clear_errors(Path(tempfile.gettempdir()), "the list of Flink's releases"):
                 versions = tuple(version for version in versions_of(PACKAGE) if supported(version))
         except PipFailed as failure:
-            raise unavailable(failure, title="Flink", package=PACKAGE, cache=self._cache) from failure
+            raise unavailable(failure, title=title, package=PACKAGE, cache=self._cache) from failure
         with suppress(OSError):  # not being able to remember the answer does not make it wrong
             self._file.parent.mkdir(parents=True, exist_ok=True)
             temporary = self._file.with_suffix(f".{time.time_ns()}")

@@ -145,11 +145,14 @@ def unreadable_tls_files(target: str) -> Iterator[None]:
         yield
     except (OSError, ssl.SSLError) as error:
         where = f"target {target!r}: " if target else ""
+        why = (
+            f"{str(error.filename)!r}: {error.strerror}" if error.filename else "one is no PEM file, or they do not fit"
+        )
         raise TargetUnsuitable(
-            f"{where}the files of `ca`, `cert` or `key` cannot be used: {error}",
+            f"{where}the files of `ca`, `cert` or `key` cannot be used: {why}",
             target=target,
             hint="All are PEM files; `key` belongs to `cert` and has no passphrase.",
-        ) from None
+        ).concerning("targets", target, in_project=True) from None
 
 
 _BROKEN_TLS = (

@@ -69,13 +69,16 @@ class Runtimes:
         installed = tuple(slot.version for slot in self._cache.slots("flink") if slot.source == "pypi")
         if is_exact(series) and series in installed:
             return series
+        title = f"Flink {series}"
         try:
-            released = self._releases.known()
+            released = self._releases.known(title=title)
             # A release of this very day is not in yesterday's answer.
-            found = newest_of(series, released) or newest_of(series, released := self._releases.ask())
-        except RuntimeUnavailable:
+            found = newest_of(series, released) or newest_of(series, released := self._releases.ask(title=title))
+        except RuntimeUnavailable as error:
             if found := newest_of(series, installed):
                 return found
+            if installed:
+                error.hint = f"{error.hint}\nInstalled here, and usable without a network: {', '.join(installed)}"
             raise
         if not found:
             raise no_such_version(series, (*released, *installed))

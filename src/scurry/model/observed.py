@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from scurry.model.errors import TargetError, TargetUnavailable
+from scurry.model.errors import ScurryError, TargetUnavailable
 from scurry.model.snapshot import Snapshot
 
 
@@ -107,7 +107,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """checkpoints that are still there of jobs that are not, newest first (where the target can see them)"""
 
     @classmethod
-    def silent(cls, error: TargetError) -> Observed:
+    def silent(cls, error: ScurryError) -> Observed:
         """Return what is observed of a target that could not be asked: that it could not."""
         return cls(
             reachable=False,

@@ -50,6 +50,8 @@ def read_address(value: object) -> str:
     text = read_filled(value)
     if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", text):
         raise ValueError(f"'{text}' is not an address; write for example https://flink.example.com:8081")
+    if "@" in text.split("/")[2]:
+        raise ValueError("the address holds credentials; write them as `username` and `password`")
     return text.rstrip("/")
 
 
