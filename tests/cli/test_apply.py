@@ -18,7 +18,7 @@ UPGRADE_PLAN = """\
 shop on mem, running
   -/+ upgrade  parallelism 1 → 2
       parallelism  1 → 2
-      The job stops with a savepoint, and the new one starts from it. No state is lost.
+      The job stops with a savepoint, and the new one starts from it. If it cannot, the old one is put back.
 """
 
 

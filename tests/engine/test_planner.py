@@ -126,7 +126,7 @@ def test_an_upgrade_starts_from_the_latest_state_and_says_so() -> None:
     assert isinstance(change.operation, Upgrade)
     assert change.operation.restore == FromLatest()
     assert change.gap == timedelta(seconds=0.4)
-    assert "No state is lost" in change.consequences[0]
+    assert "the old one is put back" in change.consequences[0]
 
 
 def test_last_state_needs_a_checkpoint_before_anything_is_cancelled() -> None:

@@ -40,6 +40,10 @@ class Services:
     artifacts: ArtifactStore
 
 
+class _NotHealthy(Exception):
+    """Ends the wait, so that it is shown as failed. Never leaves this module."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Attempt:
     """What an operation has brought about so far. It is also the context that its steps run in."""
@@ -198,6 +202,13 @@ class Attempt:
         While the target does not answer nothing is judged, and the job's window does not pass.
         Raises `TargetUnavailable` when it does not answer for long.
         """
+        try:
+            self._await_health()
+        except _NotHealthy as reason:
+            return str(reason)
+        return None
+
+    def _await_health(self) -> None:
         desired, job_id = self.desired, self.job_id
         if desired is None or job_id is None:
             raise AssertionError("there is a job to wait for")
@@ -215,8 +226,10 @@ class Attempt:
                     health.Sample(at=now, job=job), policy=policy, started_at=started + self.silence, patience=patience
                 )
                 activity.describe(verdict.reason)
-                if verdict.verdict is not health.Verdict.UNDECIDED:
-                    return verdict.reason if verdict.verdict is health.Verdict.UNHEALTHY else None
+                if verdict.verdict is health.Verdict.HEALTHY:
+                    return
+                if verdict.verdict is health.Verdict.UNHEALTHY:
+                    raise _NotHealthy(verdict.reason)
                 self.services.clock.sleep(pause)
                 pause = min(pause * 1.3, _SLOWEST_POLL_S)
 

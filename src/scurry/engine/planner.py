@@ -153,16 +153,24 @@ def upgrade(
         operation=Upgrade(desired=desired, restore=source, mode=mode, job_id=live.id),
         reason=reason,
         differences=found,
-        consequences=_upgrade_consequences(mode, live.latest_checkpoint, now),
+        consequences=_upgrade_consequences(mode, live.latest_checkpoint, now, rollback=desired.upgrade.rollback),
         warnings=_sick_warnings(observed),
         gap=timedelta(seconds=history.typical_gap_s) if history.typical_gap_s is not None else None,
     )
 
 
-def _upgrade_consequences(mode: UpgradeMode, checkpoint: Snapshot | None, now: datetime) -> tuple[str, ...]:
+_IF_NOT = {
+    True: "If it cannot, the old one is put back.",
+    False: "If it cannot, nothing runs until you decide; the savepoint stays.",
+}
+
+
+def _upgrade_consequences(
+    mode: UpgradeMode, checkpoint: Snapshot | None, now: datetime, *, rollback: bool
+) -> tuple[str, ...]:
     match mode:
         case UpgradeMode.SAVEPOINT:
-            return ("The job stops with a savepoint, and the new one starts from it. No state is lost.",)
+            return (f"The job stops with a savepoint, and the new one starts from it. {_IF_NOT[rollback]}",)
         case UpgradeMode.LAST_STATE:
             age = f" ({restore.age(checkpoint, now)} old now)" if checkpoint else ""
             return (f"The job is cancelled, and the new one starts from its latest checkpoint{age}.",)

@@ -20,7 +20,8 @@ def report(history: History, observed: Observed) -> StatusReport:
     desired = history.current.desired if history.current else None
     policy = desired.upgrade.health if desired else HealthPolicy()
     job = observed.live or next((job for job in observed.jobs if job.id == history.job_id), None)
-    health = judge_now(observed.live or job, policy=policy)
+    # A job that we stopped came to its end, too; that says nothing of health.
+    health = judge_now(observed.live or (None if history.stopped else job), policy=policy)
     reason = health.reason if observed.reachable else f"the target does not answer: {observed.unreachable_because}"
     interrupted = history.interrupted
     return StatusReport(

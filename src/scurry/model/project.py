@@ -123,7 +123,7 @@ class RestTarget(SpecModel):
     kind: Literal["rest"] = Field(description="`rest`")
     url: Address = Field(description="Address of the REST interface, with the path prefix of a proxy if there is one.")
     verify: Flag = Field(True, description="Whether the server's certificate is checked.")
-    ca: Filled | None = Field(None, description="File with the certificates that are trusted besides the usual ones.")
+    ca: Filled | None = Field(None, description="File with the certificates to trust, instead of the usual ones.")
     cert: Filled | None = Field(None, description="File with the client's certificate, and its key if `key` is absent.")
     key: Filled | None = Field(None, description="File with the key of the client's certificate.")
     username: Line | None = Field(None, description="For basic authentication.")
