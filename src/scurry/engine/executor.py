@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from scurry.model.desired import Desired
     from scurry.model.journal import History, Lease
     from scurry.model.plan import Change, Plan
-    from scurry.model.snapshot import Restore
+    from scurry.model.snapshot import Restore, Snapshot
 
 
 _RECENT = 3
@@ -174,7 +174,7 @@ class Executor:
             revision=revision,
             gap_s=attempt.gap_s,
             job_id=attempt.job_id,
-            snapshot=attempt.snapshot,
+            snapshot=attempt.snapshot or _started_from(attempt.restore),
         )
 
     def _gave_up(self, attempt: Attempt, revision: int | None, error: ScurryError, *, may_roll_back: bool) -> Applied:
@@ -271,6 +271,10 @@ def _is_same_start(operation: Deploy | Resume | Upgrade, record: OperationRecord
     if not isinstance(before, Deploy | Resume | Upgrade) or before.desired.digest() != operation.desired.digest():
         return False
     return _source(_restored_by(record) or before.restore) == _source(operation.restore)
+
+
+def _started_from(restore: Restore) -> Snapshot | None:
+    return restore.snapshot if isinstance(restore, FromSnapshot) else None
 
 
 def _source(restore: Restore) -> str:
