@@ -37,7 +37,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory, runtimes: Runtimes) -> Itera
 @pytest.fixture
 def ledger(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Ledger]:
     """An application of the test's own, deleted at its end."""
-    name = request.node.name.removeprefix("test_").replace("_", "-")[:40].strip("-")
+    name = request.node.originalname.removeprefix("test_").replace("_", "-")[:40].strip("-")
+    name = f"{name}-{stage.next_number()}"
     ledger = Ledger(stage, name)
     yield ledger
     ledger.end()

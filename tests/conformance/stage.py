@@ -5,6 +5,7 @@ Every verb is done by a workspace that was just opened, as each command is a new
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -53,6 +54,11 @@ class Stage:
         self.folder = folder
         (folder / "scurry.yaml").write_text(PROJECT)
         self._jar = jar
+        self._numbers = itertools.count(1)
+
+    def next_number(self) -> int:
+        """Return a number that no other application of this stage has."""
+        return next(self._numbers)
 
     def jar(self, build: int) -> str:
         """Return the program's file; another build has other bytes and does the same."""

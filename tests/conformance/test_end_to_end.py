@@ -190,12 +190,6 @@ def test_after_the_job_manager_was_killed_it_goes_on_from_the_newest_state(ledge
     assert restored
     assert "/chk-" in restored
 
-    savepoint = ledger.verb("stop").snapshot
-    stage.kill("jobmanager", signal.SIGKILL)
-    ledger.converge("label=b")
-    assert savepoint
-    assert is_same(ledger.job().restored_from, savepoint.location)
-
 
 def test_a_killed_task_manager_is_replaced_by_the_next_apply(ledger: Ledger, stage: Stage) -> None:
     first = ledger.converge("label=a")
