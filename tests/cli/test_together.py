@@ -94,14 +94,17 @@ def test_a_killed_apply_leaves_no_lock_and_the_next_one_goes_on(running: Desk) -
     assert result.document["applications"][0]["outcome"] == "converged"
 
 
-def test_looking_needs_no_lock(running: Desk) -> None:
+def test_looking_needs_no_lock_and_a_plan_waits_for_what_is_being_changed(running: Desk) -> None:
     _slow(running)
     first = running.spawn("apply", "shop.yaml", "--yes")
     try:
         _wait_for_lock(running)
         running.done("status")
         running.done("history", "shop")
-        running.done("plan", "shop.yaml")
+        planned = running.run("plan", "shop.yaml")
+        assert planned.code == 1
+        assert "is being changed by" in planned.err
+        assert "Plan again when that is done." in planned.err
     finally:
         first.kill()
         first.communicate()
