@@ -75,8 +75,9 @@ def _run(arguments: list[str]) -> int:
 
 def _quiet() -> int:
     """Whoever read our output has gone (`scurry history x | head`); nothing more is to be said, not at exit either."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())
+    from scurry.cli.output import silence
+
+    silence(sys.stdout)
     return ERROR
 
 

@@ -19,6 +19,11 @@ def write(text: str, *, to_stderr: bool = False) -> None:
     stream.flush()
 
 
+def silence(stream: TextIO) -> None:
+    """Let what is still written to a stream go nowhere, at exit, too."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def shown(text: str, stream: TextIO) -> str:
     """Return a text as a stream can show it: with colours or without, in the stream's own character set."""
     from scurry.cli.text import plain

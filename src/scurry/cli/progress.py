@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from scurry.cli.output import write
+from scurry.cli.output import silence, write
 from scurry.model.values import format_duration
 
 if TYPE_CHECKING:
@@ -93,7 +93,11 @@ def _begin(title: str) -> None:
 
 
 def _write(text: str) -> None:
-    write(text, to_stderr=True)
+    """Write a line, if it can be written: a reader that went away or a full disk stops no change half-way."""
+    try:
+        write(text, to_stderr=True)
+    except OSError:
+        silence(sys.stderr)
 
 
 class LiveActivity:

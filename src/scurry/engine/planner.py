@@ -67,7 +67,8 @@ def _converge(desired: Desired, observed: Observed, history: History, phase: Pha
 def unreachable(target: str, observed: Observed) -> TargetError:
     """Return the error for a target that does not answer, or is none."""
     because = observed.unreachable_because or "it does not say why"
-    message = because if repr(target) in because else f"target {target!r} does not answer: {because}"
+    what = "cannot be used" if observed.unsuitable else "does not answer"
+    message = because if repr(target) in because else f"target {target!r} {what}: {because}"
     hint = f"{observed.unreachable_hint}\nNothing was changed." if observed.unreachable_hint else "Nothing was changed."
     kind = TargetUnsuitable if observed.unsuitable else TargetUnavailable
     return kind(message, target=target, hint=hint).concerning("targets", target, in_project=True)

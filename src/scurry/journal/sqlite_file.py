@@ -30,6 +30,7 @@ REPLACE = "Put a copy of it that is whole in its place. Without one, move it awa
 
 _NO_RIGHT = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH})
 _DAMAGED = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT})
+_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
@@ -62,8 +63,9 @@ def connect_as_it_is(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
         connection.close()
-        # Where we may not write, SQLite cannot make the shared index of the log. Without a log none is needed.
-        if _primary_code(error) not in _NO_RIGHT or _log(path).exists():
+        # Where we may not write, or the disk is full, SQLite cannot make the shared index of the log. Without a log, or
+        # with an empty one, none is needed.
+        if _primary_code(error) not in _NO_RIGHT | _NO_ROOM or _has_log(path):
             raise
         return _connect(path, "ro&immutable=1")
     return connection
@@ -226,6 +228,10 @@ def _refuse_orphaned_log(path: Path) -> None:
             f"the journal {str(path)!r} is gone, but its log {log.name!r} is there",
             hint=f"Put the journal back beside it. To begin with an empty one instead, run:\n  rm {log}",
         )
+
+
+def _has_log(path: Path) -> bool:
+    return _log(path).exists() and _log(path).stat().st_size > 0
 
 
 def _log(path: Path) -> Path:
