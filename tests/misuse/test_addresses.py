@@ -24,7 +24,7 @@ APPLY = ("apply", "other.yaml", "--yes")
 def answering(body: bytes, *, status: int = 200, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve the same answer to every call, and give the address."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Answering(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
@@ -36,7 +36,7 @@ def answering(body: bytes, *, status: int = 200, tls: ssl.SSLContext | None = No
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
