@@ -206,7 +206,8 @@ def _from_causes(causes: tuple[Cause, ...], explanation: Explanation, call: Call
     made = next((_BY_CLASS[cause.simple_name] for cause in causes if cause.simple_name in _BY_CLASS), None)
     made = made or next((made for pattern, made in _BY_TEXT if pattern.search(explanation.cause)), RejectedByTarget)
     if issubclass(made, RejectedByTarget):
-        return made(message, target=call.target, hint=hint, cause=chain)
+        rejected = made(message, target=call.target, hint=hint, cause=chain)
+        return rejected.concerning(*explanation.about) if explanation.about else rejected
     return made(f"{call.place} could not do {call.name!r} now: {message}", target=call.target, hint=hint)
 
 

@@ -37,6 +37,8 @@ class Explanation:
     hint: str | None
     cause: str
     """the chain of causes without its frames"""
+    about: tuple[str, ...] = ()
+    """the key of the application's file that it is about, if it is about one"""
 
 
 def parse(trace: str) -> tuple[Cause, ...]:
@@ -76,6 +78,7 @@ def explain(trace: str) -> Explanation:
                     message=known.message.format(**found),
                     hint=known.hint.format(**found) if known.hint else None,
                     cause=chain,
+                    about=known.about,
                 )
     return Explanation(message=_root(causes), hint=None, cause=chain)
 
@@ -109,10 +112,11 @@ class _Known:
     pattern: re.Pattern[str]
     message: str
     hint: str | None = None
+    about: tuple[str, ...] = ()
 
 
-def _known(pattern: str, message: str, hint: str | None = None) -> _Known:
-    return _Known(pattern=re.compile(pattern, re.DOTALL), message=message, hint=hint)
+def _known(pattern: str, message: str, hint: str | None = None, *, about: tuple[str, ...] = ()) -> _Known:
+    return _Known(pattern=re.compile(pattern, re.DOTALL), message=message, hint=hint, about=about)
 
 
 _KNOWN = (
@@ -128,11 +132,20 @@ _KNOWN = (
         r"entry point class '(?P<name>[^']*)' was not found in the jar file",
         "no main class {name!r} in the jar",
         "Set `main_class` to a class that the jar holds.",
+        about=("code", "main_class"),
+    ),
+    _known(
+        # PackagedProgram.hasMainMethod, callMainMethod
+        r"does not have a main\(String\[\]\) method|has no main\(String|main method must be (?:static|public)",
+        "the main class has no method `public static void main(String[])`",
+        "Set `main_class` to the class that starts the program.",
+        about=("code", "main_class"),
     ),
     _known(
         r"Neither a 'Main-Class', nor a 'program-class' entry was found in the jar",
         "the jar does not say which class to run",
         "Set `main_class`.",
+        about=("code", "jar"),
     ),
     _known(
         r"Could not find any factory for identifier '(?P<name>[^']*)' that implements"
@@ -150,6 +163,7 @@ _KNOWN = (
         r"NoResourceAvailableException(?:: (?P<text>[^\n]*))?",
         "not enough free slots: {text}",
         "Lower `parallelism`, or add TaskManagers or slots.",
+        about=("parallelism",),
     ),
     _known(
         r"Failed to rollback to checkpoint/savepoint (?P<where>\S+?)\.? Cannot map checkpoint/savepoint state for"
