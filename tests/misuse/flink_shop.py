@@ -60,7 +60,8 @@ class FlinkShop(Shop):
         """Start the application; kill -9 hits the first try in the middle of the cluster's start."""
         self.reset()
         first = self.start("apply", "orders.yaml", "--yes")
-        wait_until(self.path(f".scurry/local/{FLINK}/cluster.json").exists, "the cluster starts")
+        record = self.path(f".scurry/local/{FLINK}/cluster.json")
+        wait_until(lambda: record.exists() and '"jobmanager"' in record.read_text("utf-8"), "the cluster starts")
         first.kill()
         first.communicate()
         self.done("apply", "orders.yaml", "--yes")

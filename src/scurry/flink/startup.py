@@ -89,26 +89,29 @@ class Start:
         return process
 
     def wait(self, cluster: RunningCluster, *, before: Mapping[str, str], activity: Activity) -> None:
-        """Wait until every TaskManager has registered with the JobManager, those just started anew.
+        """Wait until the JobManager answers and every TaskManager has registered with it, those just started anew.
 
         `before`: what `registered` said before the start. Raises what `_failure` makes of a process that ended.
         """
         anew = {start.process.role for start in self.started}
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
-            now = registered(cluster.rest_port) or {}
+            answer = registered(cluster.rest_port)
+            now = answer or {}
             missing = [
                 role
                 for role in (process.role for process in cluster.task_managers)
                 if role not in now or (role in anew and now[role] == before.get(role))
             ]
-            if not missing and cluster.is_running:
+            # A JobManager without a TaskManager is one whose start was killed in between.
+            if answer is not None and not missing and cluster.is_running:
                 return
             self._check_alive(cluster)
             if time.monotonic() > deadline:
+                why = f"{', '.join(missing)} did not register" if missing else "the jobmanager does not answer"
                 raise TargetUnavailable(
                     f"the local cluster of Flink {cluster.flink_version} is not complete after {START_TIMEOUT_S:.0f} s:"
-                    f" {', '.join(missing)} did not register",
+                    f" {why}",
                     hint=f"Its logs are in {cluster.log_directory}",
                 )
             activity.describe("JobManager starts" if not now else f"waiting for {', '.join(missing)}")
