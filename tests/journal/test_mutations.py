@@ -114,6 +114,22 @@ SQL_MUTANTS = {
     "marks without those that are open": ("AND finished_at IS NULL ORDER BY operation", "AND 1 = 0 ORDER BY operation"),
     "marks of other steps": ("AND action = 'submit'", ""),
     "half of a transaction stays": ("ROLLBACK TO SAVEPOINT block", "SELECT 1"),
+    "positions of what was deleted": (
+        "position FROM application WHERE position > 0 AND deleted = 0",
+        "position FROM application WHERE position > 0",
+    ),
+    "positions of what was only locked": (
+        "position FROM application WHERE position > 0 AND",
+        "position FROM application WHERE",
+    ),
+    "snapshots that were dropped are on the pages": ("dropped_at IS NULL AND taken_at < ?", "taken_at < ?"),
+    "pages of snapshots overlap": ("dropped_at IS NULL AND taken_at < ?", "dropped_at IS NULL AND taken_at <= ?"),
+    "a page of snapshots ends in the middle of a time": ("taken_at DESC, location", "taken_at DESC, location LIMIT 2"),
+    "freezing again keeps the old reason": ("reason = excluded.reason", "reason = frozen.reason"),
+    "thawing does nothing": ("DELETE FROM frozen WHERE scope = ?", "DELETE FROM frozen WHERE scope = ? AND 1 = 0"),
+    "thawing thaws everything": ("DELETE FROM frozen WHERE scope = ?", "DELETE FROM frozen WHERE ? <> ''"),
+    "attending again does not help": ("lives_until = excluded.lives_until", "lives_until = server.lives_until"),
+    "a server that leaves stays": ("DELETE FROM server WHERE name = ?", "DELETE FROM server WHERE name = ? AND 1 = 0"),
     "lineage of its own for everybody": ("SELECT value FROM meta", "SELECT hex(randomblob(16)) FROM meta"),
 }
 

@@ -117,7 +117,25 @@ _FIRST = (
     "CREATE INDEX snapshot_of_revision ON snapshot (application, revision, taken_at) WHERE dropped_at IS NULL",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+# What belongs to no application: what people froze, and the servers that live.
+_FLEET = (
+    """
+    CREATE TABLE frozen (
+        scope TEXT PRIMARY KEY,
+        reason TEXT NOT NULL,
+        frozen_by TEXT NOT NULL,
+        frozen_at TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE server (
+        name TEXT PRIMARY KEY,
+        lives_until TEXT NOT NULL
+    )
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _FLEET)
 
 
 def migrate(execute: Callable[[str, tuple[str, ...]], Any], found: int) -> None:

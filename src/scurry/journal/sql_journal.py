@@ -8,21 +8,21 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from scurry.journal import bookkeeping, leases, rows, summary
+from scurry.journal import bookkeeping, fleet, leases, rows, summary
 from scurry.journal.rows import encode, stamp
 from scurry.model.errors import JournalError
 from scurry.model.journal import Intent, OperationOutcome, OperationRecord, Revision, RevisionOutcome
 from scurry.model.operation import Action, Delete
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from types import TracebackType
 
     from scurry.journal.database import Database, Row, Value
     from scurry.model.desired import ApplicationId, Desired
-    from scurry.model.journal import History, Lease
+    from scurry.model.journal import Freeze, History, Lease
     from scurry.model.operation import Operation, Outcome, Step
     from scurry.model.ports import Clock
     from scurry.model.snapshot import Snapshot
@@ -56,6 +56,11 @@ class SqlJournal:
             found = self._database.rows("SELECT id FROM application WHERE position > 0 AND deleted = 0 ORDER BY id")
         return tuple(name for (name,) in found)
 
+    def positions(self) -> Mapping[ApplicationId, int]:
+        """Return the positions of the applications that are known and not deleted."""
+        with self._database.reading():
+            return dict(self._database.rows("SELECT id, position FROM application WHERE position > 0 AND deleted = 0"))
+
     def history(self, application: ApplicationId) -> History:
         """Return the summary that decisions are made from."""
         with self._database.reading():
@@ -79,6 +84,13 @@ class SqlJournal:
         """Return operations with their steps, newest first. A step's ordinal is its index in `steps`."""
         with self._database.reading():
             return rows.operations(self._database, application, limit=limit)
+
+    def snapshots(
+        self, application: ApplicationId, *, limit: int = 1000, before: datetime | None = None
+    ) -> tuple[Snapshot, ...]:
+        """Return the snapshots that were not dropped, newest first; with `before`, those that were taken earlier."""
+        with self._database.reading():
+            return summary.snapshots(self._database, application, limit=limit, before=before)
 
     # Leases ----------------------------------------------------------------------------------------------------
 
@@ -247,6 +259,28 @@ class SqlJournal:
     def transaction(self) -> AbstractContextManager[None]:
         """Group the calling thread's writes: all of them or none. A block inside a block is undone by itself."""
         return self._database.writing()
+
+    # What belongs to no application ----------------------------------------------------------------------------
+
+    def freeze(self, scope: str, *, reason: str, by: str | None = None) -> Freeze:
+        """Remember that nothing in a scope is to be changed. Raises `JournalError` for what is no scope."""
+        return fleet.freeze(self._database, scope, reason=reason, by=by or self._owner, now=self._clock.now())
+
+    def thaw(self, scope: str) -> bool:
+        """Take a freeze back; False when there was none."""
+        return fleet.thaw(self._database, scope)
+
+    def freezes(self) -> tuple[Freeze, ...]:
+        """Return all freezes, by scope."""
+        return fleet.freezes(self._database)
+
+    def attend(self, server: str, *, duration: timedelta) -> tuple[str, ...]:
+        """Say that a server lives from now on for `duration`. Returns the names of all that live, sorted."""
+        return fleet.attend(self._database, server, now=self._clock.now(), duration=duration)
+
+    def leave(self, server: str) -> None:
+        """Say that a server ends."""
+        fleet.leave(self._database, server)
 
     @contextmanager
     def _write(self, lease: Lease) -> Iterator[Database]:

@@ -10,12 +10,15 @@ from scurry.model.operation import Action
 from scurry.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from scurry.journal.database import Database
     from scurry.model.journal import Revision
 
 MARKS = 20
 SNAPSHOTS = 50
 _GAPS = 5
+_LATER_THAN_ALL = "~"
 
 
 def history(database: Database, application: str) -> History:
@@ -49,6 +52,21 @@ def history(database: Database, application: str) -> History:
         next_revision=_newest_number(database, application) + 1,
         resolved_submits=submits,
         resolved_triggers=triggers,
+    )
+
+
+def snapshots(database: Database, application: str, *, limit: int, before: datetime | None) -> tuple[Snapshot, ...]:
+    """Return a page of the snapshots that were not dropped, newest first, and all that are as old as its last one."""
+    until = rows.stamp(before) if before else _LATER_THAN_ALL
+    kept = "FROM snapshot WHERE application = ? AND dropped_at IS NULL AND taken_at < ?"
+    last = database.rows(
+        f"SELECT taken_at {kept} ORDER BY taken_at DESC LIMIT 1 OFFSET ?", application, until, max(limit, 1) - 1
+    )
+    since = last[0][0] if last else ""
+    return rows.snapshots(
+        database.rows(
+            f"SELECT body {kept} AND taken_at >= ? ORDER BY taken_at DESC, location", application, until, since
+        )
     )
 
 

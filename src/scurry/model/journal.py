@@ -162,3 +162,38 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     fencing: int
     acquired_at: datetime
     expires_at: datetime
+
+
+EVERYTHING = "*"
+"""the scope of a freeze of all applications"""
+
+
+def target_scope(target: str) -> str:
+    """Return the scope of a freeze of all that runs on one target."""
+    return f"target:{target}"
+
+
+def application_scope(application: ApplicationId) -> str:
+    """Return the scope of a freeze of one application."""
+    return f"application:{application}"
+
+
+class Freeze(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's word that nothing in a scope is to be changed until it is taken back."""
+
+    scope: str
+    """`*`, `target:NAME` or `application:ID`"""
+    reason: str
+    by: str
+    at: datetime
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for what is no scope: it would freeze nothing, silently."""
+        kind, _, name = self.scope.partition(":")
+        if self.scope != EVERYTHING and not (kind in {"target", "application"} and name.strip()):
+            raise ValueError(f"'{self.scope}' is no scope; write *, target:NAME or application:ID")
+
+    def covers(self, application: ApplicationId, target: str | None) -> bool:
+        """Whether it freezes an application that runs on a target (None: nobody knows on which)."""
+        scopes = {EVERYTHING, application_scope(application)} | ({target_scope(target)} if target else set())
+        return self.scope in scopes

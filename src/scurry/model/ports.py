@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from scurry.model.desired import ApplicationId, Artifact, Desired
     from scurry.model.journal import (
+        Freeze,
         History,
         Intent,
         Lease,
@@ -144,10 +145,20 @@ class Heals(Protocol):
 
 
 class Journal(Protocol):
-    """The durable truth: revisions, operations and steps, snapshots, leases. Every write needs a valid lease."""
+    """The durable truth: revisions, operations and steps, snapshots, leases.
+
+    Every write about an application needs a valid lease. Freezes and the attendance of servers are no such writes:
+    they need none, move no position, and are possible while an operation runs.
+    """
 
     def applications(self) -> tuple[ApplicationId, ...]:
         """Return the applications that are known and not deleted."""
+
+    def positions(self) -> Mapping[ApplicationId, int]:
+        """Return the positions of the applications that are known and not deleted, by one cheap query.
+
+        For who looks after many: read the `history` of those whose position moved.
+        """
 
     def history(self, application: ApplicationId) -> History:
         """Return the summary that decisions are made from."""
@@ -162,6 +173,15 @@ class Journal(Protocol):
 
     def operations(self, application: ApplicationId, *, limit: int = 20) -> tuple[OperationRecord, ...]:
         """Return operations with their steps, newest first."""
+
+    def snapshots(
+        self, application: ApplicationId, *, limit: int = 1000, before: datetime | None = None
+    ) -> tuple[Snapshot, ...]:
+        """Return the snapshots that were not dropped, newest first; with `before`, those that were taken earlier.
+
+        A page is longer than `limit` when more were taken at the very time of its last one: the next page, asked for
+        with `before` of that time, misses none.
+        """
 
     def acquire(self, application: ApplicationId, *, duration: timedelta) -> Lease:
         """Become the one writer. Raises `ApplicationLocked`."""
@@ -213,6 +233,29 @@ class Journal(Protocol):
 
     def transaction(self) -> AbstractContextManager[None]:
         """Group writes: all of them or none."""
+
+    def freeze(self, scope: str, *, reason: str, by: str | None = None) -> Freeze:
+        """Remember that nothing in a scope is to be changed: `*`, `target:NAME` or `application:ID`. Needs no lease.
+
+        A scope that is frozen already gets the new reason. `by` is who asked; without it, this process. The journal
+        only remembers it: who changes things asks for `freezes`. Raises `JournalError` for what is no scope.
+        """
+
+    def thaw(self, scope: str) -> bool:
+        """Take a freeze back; False when there was none. Needs no lease."""
+
+    def freezes(self) -> tuple[Freeze, ...]:
+        """Return all freezes, by scope."""
+
+    def attend(self, server: str, *, duration: timedelta) -> tuple[str, ...]:
+        """Say that a server lives from now on for `duration`. Returns the names of all that live, sorted.
+
+        For sharing work among servers. It protects nothing: two of them may differ about who lives, and the lease of
+        each application is what lets only one of them write.
+        """
+
+    def leave(self, server: str) -> None:
+        """Say that a server ends, so that the others need not wait until its time is over."""
 
 
 __all__ = [

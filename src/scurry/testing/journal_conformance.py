@@ -40,7 +40,8 @@ from scurry.model.operation import (
 from scurry.model.snapshot import FromLatest, FromSnapshot, SnapshotFormat, SnapshotKind, Stateless
 from scurry.model.values import SecretRef
 from scurry.testing.journal_cases import CASES, Case, Summary
-from scurry.testing.journal_concurrency import ALICE, ConcurrencyConformance
+from scurry.testing.journal_concurrency import ALICE
+from scurry.testing.journal_fleet import FleetConformance
 from scurry.testing.journal_story import APPLICATION, START, SetClock, Story, savepoint, wish
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ _OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-class JournalConformance(ConcurrencyConformance):
+class JournalConformance(FleetConformance):
     """What every journal does. The names of the tests are the promises."""
 
     # The summary -----------------------------------------------------------------------------------------------
