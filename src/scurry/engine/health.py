@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from scurry.model.observed import Job, JobState
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 
     from scurry.model.desired import HealthPolicy
     from scurry.model.values import Text
+
+
+LOOP = 3
+"""so many failures"""
+LOOP_SPAN = timedelta(minutes=10)
+"""within so long are a restart loop"""
+LOOP_LULL = timedelta(seconds=60)
+"""a loop is over when the job ran well for longer than that"""
 
 
 class Verdict(StrEnum):
@@ -85,6 +94,22 @@ def judge_now(job: Job | None, *, policy: HealthPolicy) -> Judgement:
     if job.checkpoints.completed < policy.checkpoints:
         return Judgement(verdict=Verdict.UNDECIDED, reason="no checkpoint completed yet")
     return Judgement(verdict=Verdict.HEALTHY, reason=_good(job))
+
+
+def restart_loop(job: Job, *, now: datetime) -> str | None:
+    """Say so when a job restarts again and again and is still at it; None when it does not.
+
+    Three failures within ten minutes are a loop, until the job has run for twice as long as it did between them.
+    """
+    if len(job.failures) < LOOP:
+        ails = job.restarts >= LOOP and job.state in {JobState.RESTARTING, JobState.FAILING}
+        return _because(f"the job restarted {_times(job.restarts)}", job) if ails else None
+    last, *_, first = times = [failure.at for failure in job.failures[:LOOP]]
+    longest = max(later - earlier for later, earlier in pairwise(times))
+    if last - first > LOOP_SPAN or now - last > max(LOOP_LULL, 2 * longest):
+        return None
+    restarts = max(job.restarts, LOOP)
+    return f"the job restarted {_times(restarts)}: {job.failures[0].message}"
 
 
 def checkpoint_interval(config: Mapping[str, Text]) -> timedelta:

@@ -50,6 +50,8 @@ def resolve(
         secrets=dict(secrets),
         upgrade=application.upgrade_policy(),
         snapshots=application.snapshots.policy(),
+        recovery=application.recovery,
+        drift=application.drift,
         description=application.description,
         labels=dict(application.labels),
     )

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
-from scurry.model.desired import HealthPolicy, SnapshotPolicy, UpgradeMode, UpgradePolicy
+from scurry.model.desired import (
+    DriftPolicy,
+    HealthPolicy,
+    RecoveryPolicy,
+    SnapshotPolicy,
+    UpgradeMode,
+    UpgradePolicy,
+)
 from scurry.model.fields import (
     WHOLE,
     Duration,
@@ -23,6 +30,7 @@ from scurry.model.fields import (
     Line,
     Misplaced,
     Options,
+    Size,
     SpecModel,
     Texts,
     Value,
@@ -87,6 +95,34 @@ def read_mode(value: object) -> UpgradeMode:
     if value not in known:
         raise ValueError(f"{describe(value)} is not an upgrade mode: {', '.join(known)}")
     return UpgradeMode(str(value))
+
+
+def read_recovery(value: object) -> RecoveryPolicy:
+    """Read what is done about a job that goes bad. Raises `ValueError`."""
+    known = [policy.value for policy in RecoveryPolicy]
+    if value not in known:
+        raise ValueError(f"{describe(value)} is no way to recover: {', '.join(known)}")
+    return RecoveryPolicy(str(value))
+
+
+def read_drift(value: object) -> DriftPolicy:
+    """Read what is done about drift. Raises `ValueError`."""
+    known = [policy.value for policy in DriftPolicy]
+    if value not in known:
+        raise ValueError(f"{describe(value)} is nothing to do about drift: {', '.join(known)}")
+    return DriftPolicy(str(value))
+
+
+def read_zone(value: object) -> str:
+    """Read the name of a time zone. Raises `ValueError`."""
+    from zoneinfo import ZoneInfo
+
+    text = read_text(value)
+    try:
+        ZoneInfo(text)
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError
+        raise ValueError(f"'{text}' is not a time zone; write for example UTC or Europe/Berlin") from None
+    return text
 
 
 def read_allowed(value: object) -> bool | tuple[str, ...]:
@@ -161,6 +197,13 @@ class Health(SpecModel):
         json_schema_extra={"default": "30s"},
         description="How long a job may take to become healthy. Default: 30s.",
     )
+    hold: Duration | None = Field(
+        None,
+        description=(
+            "How long it has to stay healthy before the deployment is done, for jobs that fail late. "
+            "Default: not at all; the first moment at which it is healthy decides."
+        ),
+    )
     restarts: Annotated[int, Field(ge=0, le=1000), WHOLE] = Field(
         0, description="Restarts that are forgiven within the window."
     )
@@ -214,16 +257,25 @@ class Snapshots(SpecModel):
     """Scheduled snapshots and how long they are kept. A change restarts nothing."""
 
     schedule: Annotated[str, PlainValidator(read_schedule), WithJsonSchema({"type": "string"})] | None = Field(
-        None, description='When to take one: a cron line in UTC (`"0 * * * *"`), or `@hourly`, `@daily`, ….'
+        None, description='When to take one: a cron line in `zone` (`"0 * * * *"`), or `@hourly`, `@daily`, ….'
+    )
+    zone: Annotated[str, PlainValidator(read_zone), WithJsonSchema({"type": "string"})] = Field(
+        SnapshotPolicy().zone, description="Time zone of `schedule`, by its IANA name: `Europe/Berlin`."
     )
     keep: Annotated[int, Field(ge=1, le=100_000), WHOLE] | None = Field(
         None, description="How many to keep; what a rollback needs is kept besides."
     )
     max_age: Duration | None = Field(None, description="Older ones are deleted, but never one that a rollback needs.")
+    max_size: Size | None = Field(
+        None,
+        description="What all together may weigh (`50GB`); the oldest are deleted first, never one a rollback needs.",
+    )
 
     def policy(self) -> SnapshotPolicy:
         """Return it as the engine sees it."""
-        return SnapshotPolicy(schedule=self.schedule, keep=self.keep, max_age=self.max_age)
+        return SnapshotPolicy(
+            schedule=self.schedule, zone=self.zone, keep=self.keep, max_age=self.max_age, max_size=self.max_size
+        )
 
 
 class Application(SpecModel):
@@ -271,6 +323,29 @@ class Application(SpecModel):
     )
     upgrade: Upgrade = Field(default_factory=Upgrade, description=Upgrade.__doc__)
     snapshots: Snapshots = Field(default_factory=Snapshots, description=Snapshots.__doc__)
+    recovery: Annotated[
+        RecoveryPolicy,
+        PlainValidator(read_recovery),
+        WithJsonSchema({"type": "string", "enum": [policy.value for policy in RecoveryPolicy]}),
+    ] = Field(
+        RecoveryPolicy.RESTART,
+        description=(
+            "What the server does when the job goes bad after it was healthy. `restart`: a revision younger than a day "
+            "is rolled back; an older one is started from its newest state once, then a person is told. `rollback`: "
+            "back to the last healthy revision, however old. `alert`: only tell. A change restarts nothing."
+        ),
+    )
+    drift: Annotated[
+        DriftPolicy,
+        PlainValidator(read_drift),
+        WithJsonSchema({"type": "string", "enum": [policy.value for policy in DriftPolicy]}),
+    ] = Field(
+        DriftPolicy.REPAIR,
+        description=(
+            "What the server does when the job was cancelled or changed behind its back: `repair` or only `report`. "
+            "A change restarts nothing."
+        ),
+    )
     target: Filled | None = Field(
         None,
         description=(
@@ -295,7 +370,12 @@ class Application(SpecModel):
         return UpgradePolicy(
             mode=self.upgrade.mode,
             allow_non_restored_state=self.upgrade.allow_non_restored_state,
-            health=HealthPolicy(window=health.window, restarts=health.restarts, checkpoints=checkpoints),
+            health=HealthPolicy(
+                window=health.window,
+                hold=health.hold or HealthPolicy().hold,
+                restarts=health.restarts,
+                checkpoints=checkpoints,
+            ),
             rollback=self.upgrade.rollback,
             stop_timeout=self.upgrade.stop_timeout,
         )

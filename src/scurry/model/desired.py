@@ -62,11 +62,31 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
 
 
+class RecoveryPolicy(StrEnum):
+    """What the server does by itself about a job that goes bad after it was healthy."""
+
+    RESTART = "restart"
+    """a revision younger than a day is rolled back; an older one is started again from its newest state, once"""
+    ROLLBACK = "rollback"
+    """back to the last healthy revision, however old the current one is"""
+    ALERT = "alert"
+    """nothing but to tell"""
+
+
+class DriftPolicy(StrEnum):
+    """What the server does about a job that is not what was applied, without anything being wrong with it."""
+
+    REPAIR = "repair"
+    REPORT = "report"
+
+
 class HealthPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """When a started job counts as healthy."""
 
     window: timedelta = timedelta(seconds=30)
     """how long a job may take to become healthy"""
+    hold: timedelta = timedelta()
+    """how long it has to stay so; zero: the first moment at which it is healthy decides"""
     restarts: int = 0
     """restarts that are forgiven within the window"""
     checkpoints: int = 1
@@ -89,8 +109,12 @@ class SnapshotPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Scheduled snapshots and their retention."""
 
     schedule: str | None = None
+    zone: str = "UTC"
+    """IANA name of the time zone that `schedule` is in"""
     keep: int | None = None
     max_age: timedelta | None = None
+    max_size: int | None = None
+    """bytes of all together"""
 
 
 class Desired(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +137,8 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     """what an SQL script's `${secret:NAME}` stand for"""
     upgrade: Annotated[UpgradePolicy, Impact.ADJUST] = UpgradePolicy()
     snapshots: Annotated[SnapshotPolicy, Impact.ADJUST] = SnapshotPolicy()
+    recovery: Annotated[RecoveryPolicy, Impact.ADJUST] = RecoveryPolicy.RESTART
+    drift: Annotated[DriftPolicy, Impact.ADJUST] = DriftPolicy.REPAIR
     description: Annotated[str, Impact.ADJUST] = ""
     labels: Annotated[Mapping[str, str], Impact.ADJUST] = {}
 

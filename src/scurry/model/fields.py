@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, PlainValidator, WithJsonSchema
 
-from scurry.model.values import SecretRef, Text, parse_duration
+from scurry.model.values import SecretRef, Text, parse_duration, parse_size
 
 SECRET_SOURCES = ("env", "file", "secretsmanager")
 OLDEST_FLINK = (1, 18)
@@ -148,6 +148,14 @@ def read_duration(value: object) -> timedelta:
     return duration
 
 
+def read_size(value: object) -> int:
+    """Read `50GB`, `512 MiB` as bytes. Raises `ValueError`."""
+    size = value if isinstance(value, int) and not isinstance(value, bool) else parse_size(read_text(value))
+    if size <= 0:
+        raise ValueError(f"{describe(value)} is no size at all")
+    return size
+
+
 def flatten(value: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the leaves of nested maps with dotted keys, as Flink's own YAML does; secrets are leaves."""
     for key, item in value.items():
@@ -252,6 +260,12 @@ Duration: TypeAlias = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^(\s*\d+(\.\d+)?\s*(ms|s|min|m|h|d|w))+\s*$"}),
 ]
 """`30s`, `10min`, `1h 30m`, `7d`"""
+Size: TypeAlias = Annotated[
+    int,
+    PlainValidator(read_size),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": r"^\s*\d+(\.\d+)?\s*([kKMGT]i?)?B?\s*$"}),
+]
+"""`50GB`, `512 MiB`, or bytes"""
 Memory: TypeAlias = Annotated[str, PlainValidator(read_memory), WithJsonSchema({"type": "string"})]
 """`512m`, `2g`"""
 Texts: TypeAlias = Annotated[tuple[Line, ...], BeforeValidator(read_texts)]

@@ -63,6 +63,17 @@ class CheckpointCounts(msgspec.Struct, frozen=True, kw_only=True):
     in_progress: int = 0
 
 
+class JobFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """One failure of a job: what made Flink restart it, or give it up."""
+
+    at: datetime
+    """the target's clock"""
+    message: str
+    """the root cause in a line"""
+    trace: str = ""
+    """what Flink tells of it: the whole stack trace, where the target shows one"""
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One run of an application inside Flink."""
 
@@ -82,6 +93,18 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     restored_from: str | None = None
     root_exception: str | None = None
     """the first lines of what Flink shows as the root exception"""
+    failures: tuple[JobFailure, ...] = ()
+    """newest first; Flink remembers the last 16"""
+    modified_at: datetime | None = None
+    """when Flink last changed anything of its execution: a survey sees by this that something happened"""
+    back_pressure: float | None = None
+    """from 0 to 1: the greatest share of their time so far that a vertex's subtasks waited for the ones behind them"""
+    back_pressured: str | None = None
+    """the name of that vertex"""
+    watermark: datetime | None = None
+    """how far event time has come in the last vertex; None where it has no watermark, or the target tells none"""
+    source_lag: int | None = None
+    """records that wait in the sources, as far as they tell"""
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):

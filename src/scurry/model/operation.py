@@ -36,6 +36,8 @@ class Upgrade(msgspec.Struct, frozen=True, kw_only=True, tag="upgrade"):
     mode: UpgradeMode
     job_id: str
     rollback_to: int | None = None
+    recovery: bool = False
+    """decided by scurry itself, since the job went bad"""
 
 
 class Rescale(msgspec.Struct, frozen=True, kw_only=True, tag="rescale"):
@@ -64,6 +66,8 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True, tag="resume"):
 
     desired: Desired
     restore: Restore
+    recovery: bool = False
+    """decided by scurry itself, since the job went bad"""
 
 
 class TakeSnapshot(msgspec.Struct, frozen=True, kw_only=True, tag="take-snapshot"):

@@ -14,6 +14,7 @@ MASK = "•••"
 
 _UNITS = {"ms": 0.001, "s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|w)\s*")
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)(i?)B?\s*")
 
 
 class SecretRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,3 +62,12 @@ def format_duration(duration: timedelta) -> str:
             rest = whole % size // smaller_size
             return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
     return f"{whole} s"
+
+
+def parse_size(text: str) -> int:
+    """Read `50GB` (powers of 1000), `512MiB` (of 1024) or plain bytes. Raises `ValueError`."""
+    match = _SIZE.fullmatch(text)
+    if not match or (match[3] and not match[2]):
+        raise ValueError(f"{text!r} is not a size; write for example 50GB or 512MiB")
+    power = " KMGT".index(match[2].upper() or " ")
+    return round(float(match[1]) * (1024 if match[3] else 1000) ** power)
