@@ -215,16 +215,15 @@ class Attempt:
         policy = self._policy(desired)
         patience = health.checkpoint_interval(desired.config)
         started = self.started_at or self.services.clock.now()
-        pause = _FIRST_POLL_S
+        pause, samples = _FIRST_POLL_S, list[health.Sample]()
         with self.services.reporter.activity("wait until it is healthy") as activity:
             while True:
                 job = _find(self.look((job_id,), activity), job_id)
                 now = self.services.clock.now()
                 if job and self.running_at is None and _runs(job):
                     self.running_at = now
-                verdict = health.judge(
-                    health.Sample(at=now, job=job), policy=policy, started_at=started + self.silence, patience=patience
-                )
+                samples.append(health.Sample(at=now, job=job))
+                verdict = health.judge(samples, policy=policy, started_at=started + self.silence, patience=patience)
                 activity.describe(verdict.reason)
                 if verdict.verdict is health.Verdict.HEALTHY:
                     return

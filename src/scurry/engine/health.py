@@ -14,14 +14,17 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from scurry.model.observed import Job, JobState
+from scurry.model.values import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from scurry.model.desired import HealthPolicy
     from scurry.model.values import Text
 
 
+PRESSED = 0.5
+"""from this share of their time on, tasks that wait for those behind them are worth a word"""
 LOOP = 3
 """so many failures"""
 LOOP_SPAN = timedelta(minutes=10)
@@ -54,12 +57,42 @@ class Sample:
     job: Job | None
 
 
-def judge(sample: Sample, *, policy: HealthPolicy, started_at: datetime, patience: timedelta) -> Judgement:
-    """Judge the newest sample of a job that was started at `started_at`.
+def judge(samples: Sequence[Sample], *, policy: HealthPolicy, started_at: datetime, patience: timedelta) -> Judgement:
+    """Judge a job that was started at `started_at` by what was seen of it since, oldest first.
 
     `patience` is how much longer than the window a job that runs well may take until its checkpoint completes:
-    the checkpoint interval, since Flink does not take the first one before it.
+    the checkpoint interval, since Flink does not take the first one before it. With `policy.hold` it is healthy when it
+    has been so for that long; a restart meanwhile, even a forgiven one, begins the time anew.
     """
+    newest = samples[-1]
+    judgement = _judge(newest, policy=policy, started_at=started_at, patience=patience)
+    if judgement.verdict is not Verdict.HEALTHY or newest.job is None or newest.job.state.is_terminal:
+        return judgement
+    held = newest.at - _healthy_since(samples, policy)
+    if held >= policy.hold:
+        return judgement
+    told = f"healthy for {format_duration(held)} of {format_duration(policy.hold)}"
+    return Judgement(verdict=Verdict.UNDECIDED, reason=told)
+
+
+def _healthy_since(samples: Sequence[Sample], policy: HealthPolicy) -> datetime:
+    """Return when the first of the newest samples that all show a healthy job was taken."""
+    newest = samples[-1]
+    restarts = newest.job.restarts if newest.job else 0
+    since = newest.at
+    for sample in reversed(samples):
+        if sample.job is None or sample.job.restarts != restarts or not _is_good(sample.job, policy):
+            break
+        since = sample.at
+    return since
+
+
+def _is_good(job: Job, policy: HealthPolicy) -> bool:
+    runs = job.state is JobState.RUNNING and 0 < job.vertices <= job.vertices_running
+    return runs and job.restarts <= policy.restarts and job.checkpoints.completed >= policy.checkpoints
+
+
+def _judge(sample: Sample, *, policy: HealthPolicy, started_at: datetime, patience: timedelta) -> Judgement:
     job = sample.job
     elapsed = sample.at - started_at
     late = elapsed >= policy.window
@@ -77,18 +110,25 @@ def judge(sample: Sample, *, policy: HealthPolicy, started_at: datetime, patienc
     if job.checkpoints.completed < policy.checkpoints:
         waiting = f"{job.checkpoints.completed} of {policy.checkpoints} checkpoints completed"
         too_late = elapsed >= policy.window + patience
-        return _wait_or(too_late, _because(f"only {waiting}, {job.checkpoints.failed} failed", job), waiting)
+        short = f"only {waiting}, {job.checkpoints.failed} failed{_pressed(job)}"
+        return _wait_or(too_late, _because(short, job), waiting)
     return Judgement(verdict=Verdict.HEALTHY, reason=_good(job))
 
 
-def judge_now(job: Job | None, *, policy: HealthPolicy) -> Judgement:
-    """Judge a job that was started some time ago, for `status`: restarts are told, but no window is over or open."""
+def judge_now(job: Job | None, *, policy: HealthPolicy, now: datetime | None = None) -> Judgement:
+    """Judge a job that was started some time ago, for `status`: restarts are told, but no window is over or open.
+
+    With `now`, a job that restarts again and again is unhealthy between its restarts, too.
+    """
     if job is None:
         return Judgement(verdict=Verdict.UNDECIDED, reason="no job runs")
     if job.state is JobState.FINISHED:
         return Judgement(verdict=Verdict.HEALTHY, reason="the job came to its end")
     if job.state.is_terminal or job.state in {JobState.RESTARTING, JobState.FAILING}:
         return Judgement(verdict=Verdict.UNHEALTHY, reason=_because(f"the job is {job.state.value}", job))
+    loop = restart_loop(job, now=now) if now else None
+    if loop:
+        return Judgement(verdict=Verdict.UNHEALTHY, reason=loop)
     if job.vertices_running < job.vertices or not job.vertices:
         return Judgement(verdict=Verdict.UNDECIDED, reason=f"{job.vertices_running} of {job.vertices} vertices running")
     if job.checkpoints.completed < policy.checkpoints:
@@ -134,6 +174,13 @@ def _wait_or(late: bool, unhealthy: str, waiting: str) -> Judgement:
 
 def _because(what: str, job: Job) -> str:
     return f"{what}: {job.root_exception}" if job.root_exception else what
+
+
+def _pressed(job: Job) -> str:
+    """Say that records pile up where they do: the barriers of checkpoints wait among them."""
+    if job.back_pressure is None or job.back_pressure < PRESSED:
+        return ""
+    return f"; {job.back_pressured!r} waited {job.back_pressure:.0%} of its time for what is behind it"
 
 
 def _good(job: Job) -> str:

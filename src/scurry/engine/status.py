@@ -12,16 +12,18 @@ from scurry.model.observed import Observed
 from scurry.model.report import HealthReport, StatusReport
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from scurry.model.journal import History
 
 
-def report(history: History, observed: Observed) -> StatusReport:
-    """Return the report of one application from a full observation of it."""
+def report(history: History, observed: Observed, *, now: datetime | None = None) -> StatusReport:
+    """Return the report of one application from a full observation of it, made at `now`."""
     desired = history.current.desired if history.current else None
     policy = desired.upgrade.health if desired else HealthPolicy()
     job = observed.live or next((job for job in observed.jobs if job.id == history.job_id), None)
     # A job that we stopped came to its end, too; that says nothing of health.
-    health = judge_now(observed.live or (None if history.stopped else job), policy=policy)
+    health = judge_now(observed.live or (None if history.stopped else job), policy=policy, now=now)
     reason = health.reason if observed.reachable else f"the target does not answer: {observed.unreachable_because}"
     interrupted = history.interrupted
     return StatusReport(
