@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from scurry.flink.runtimes import Runtimes
     from scurry.journal.sqlite import SqliteJournal
     from scurry.model.desired import Desired
+    from scurry.model.plan import Difference
     from scurry.model.ports import Clock, Target
     from scurry.model.project import Project, TargetSettings
     from scurry.model.reporting import Reporter
@@ -257,6 +258,22 @@ class Assembly:
             secrets=loaded.secrets,
         )
         return Wish(desired=desired, script=loaded.script, places=self.places(loaded))
+
+    def explained(self, found: tuple[Difference, ...], before: Desired, after: Desired) -> tuple[Difference, ...]:
+        """Return differences with what differs inside the artifact, where both can still be read."""
+        from contextlib import suppress
+
+        from msgspec.structs import replace
+
+        from scurry.artifacts.contents import changes
+        from scurry.model.errors import ArtifactError
+
+        if before.artifact.digest == after.artifact.digest:
+            return found
+        with suppress(ArtifactError):
+            details = changes(self.store.path(before.artifact), self.store.path(after.artifact))
+            return tuple(replace(item, details=details) if item.field == "artifact" else item for item in found)
+        return found
 
     def places(self, loaded: LoadedApplication | None = None) -> Places:
         """Return what finds the places that errors are about: in a spec, and in the project file."""

@@ -106,7 +106,7 @@ class Workspace:
         with wish.placing_errors():
             history = self._settled(self._reading.history(desired.application))
             observed = self._observe(desired.target, history)
-            return make_plan(desired, observed, history, now=self.clock.now())
+            return self._explained(make_plan(desired, observed, history, now=self.clock.now()), history)
 
     def status(self, *applications: str) -> tuple[StatusReport, ...]:
         """Return how the given applications are, or all of them. A target that does not answer is told, not raised."""
@@ -131,7 +131,8 @@ class Workspace:
         """Return what differs between two revisions."""
         from scurry.engine.difference import differences
 
-        return differences(self.revision(application, before).desired, self.revision(application, after).desired)
+        old, new = self.revision(application, before).desired, self.revision(application, after).desired
+        return self.assembly.explained(differences(old, new), old, new)
 
     def revision(self, application: str, number: int) -> Revision:
         """Return one revision. Raises `PlanError` when there is none of that number."""
@@ -383,10 +384,23 @@ class Workspace:
             self._heal(target)
             history = self._settle(self.journal, lease)
             executor = self._executor(target, lease)
-            plan = decide(self._observe(target, history), history)
+            plan = self._explained(decide(self._observe(target, history), history), history)
             if not plan.is_converged and not confirm(plan):
                 raise Refused("declined; nothing was changed")
             return executor.execute(plan)
+
+    def _explained(self, plan: Plan, history: History) -> Plan:
+        """Return the plan with what differs inside the artifact, which only its bytes tell."""
+        from msgspec.structs import replace
+
+        if history.current is None or plan.desired is None:
+            return plan
+        before, after = history.current.desired, plan.desired
+        changes = (
+            replace(change, differences=self.assembly.explained(change.differences, before, after))
+            for change in plan.changes
+        )
+        return replace(plan, changes=tuple(changes))
 
     def _settle(self, journal: Journal, lease: Lease) -> History:
         """Find out what became of what a crash left open, where it happened: the spec may name another target now."""

@@ -17,7 +17,6 @@ shop on mem, absent
 UPGRADE_PLAN = """\
 shop on mem, running
   -/+ upgrade  parallelism 1 → 2
-      parallelism  1 → 2
       The job stops with a savepoint, and the new one starts from it. If it cannot, the old one is put back.
 """
 
@@ -58,7 +57,9 @@ def test_plan_as_json_is_as_described(running: Desk) -> None:
     upgrade, deploy = (plan["changes"][0] for plan in document["plans"])
     assert upgrade["operation"] == "upgrade"
     assert upgrade["restore"] == {"from": "latest"}
-    assert upgrade["differences"] == [{"field": "parallelism", "before": "1", "after": "2", "impact": "rescale"}]
+    assert upgrade["differences"] == [
+        {"field": "parallelism", "before": "1", "after": "2", "impact": "rescale", "details": []}
+    ]
     assert deploy["restore"] == {"from": "none", "why": "there never was any state"}
     assert [plan["converged"] for plan in document["plans"]] == [False, False]
 

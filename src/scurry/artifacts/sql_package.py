@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from scurry.model.script import Script
 
 MAIN_CLASS = "io.scurry.SqlRunner"
-_STATEMENTS = "scurry/statements/"
+STATEMENTS = "scurry/statements/"
+"""where the statements are in the jar, numbered in order"""
+RUNNER_PACKAGE = "io/scurry/"
 _LAYOUT = 1
 """of the jar; part of what decides whether one that was built before will do"""
 _SHOWN_CONFLICTS = 3
@@ -102,7 +104,7 @@ def _runner_classes(folder: Path) -> Mapping[str, bytes]:
 def _statement_files(script: Script) -> Mapping[str, bytes]:
     files = {f"{number:04}.sql": text.encode() for number, text in enumerate(script.sources(), start=1)}
     files["index"] = "".join(f"{name}\n" for name in files).encode()
-    return {_STATEMENTS + name: data for name, data in files.items()}
+    return {STATEMENTS + name: data for name, data in files.items()}
 
 
 def _key(own: Mapping[str, bytes], connectors: Sequence[Path]) -> str:

@@ -65,6 +65,7 @@ _DIFFERENCE = {
     "before?": "as people read it; secrets masked",
     "after?": "as people read it; secrets masked",
     "impact": "`adjust`, `rescale`, `upgrade` or `move`: how big the change is",
+    "details[]": "what differs inside an artifact: lines of a unified diff, and names",
 }
 _JOB = {
     "id": "32 hexadecimal digits",

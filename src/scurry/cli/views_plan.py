@@ -55,7 +55,13 @@ def _change_document(change: Change) -> dict[str, Any]:
 def difference_documents(differences: tuple[Difference, ...]) -> list[dict[str, Any]]:
     """Return differences as programs read them."""
     return [
-        {"field": item.field, "before": item.before, "after": item.after, "impact": item.impact.name.lower()}
+        {
+            "field": item.field,
+            "before": item.before,
+            "after": item.after,
+            "impact": item.impact.name.lower(),
+            "details": item.details,
+        }
         for item in differences
     ]
 
@@ -105,11 +111,21 @@ def text(plan: Plan) -> str:
 def _change_lines(change: Change) -> Iterator[str]:
     sign, colour = _sign(change.operation)
     yield f"  {paint(sign, colour)} {bold(operation_name(change.operation))}  {change.reason}"
-    yield from (f"      {line}" for line in difference_lines(change.differences))
+    if not _says_it_all(change):
+        yield from (f"      {line}" for line in difference_lines(change.differences))
     yield from (f"      {sentence}" for sentence in change.consequences)
     yield from (f"      {paint('warning:', 'yellow')} {warning}" for warning in change.warnings)
     if change.gap:
         yield paint(f"      Upgrades of it took {format_duration(change.gap)} without processing before.", "dim")
+
+
+def _says_it_all(change: Change) -> bool:
+    """Whether the reason names the one difference there is, so that its line would only repeat it."""
+    match change.differences:
+        case (only,):
+            return f"{only.field} {only.before or 'unset'} → {only.after or 'unset'}" in change.reason
+        case _:
+            return False
 
 
 def difference_lines(differences: tuple[Difference, ...]) -> Iterator[str]:
@@ -117,6 +133,15 @@ def difference_lines(differences: tuple[Difference, ...]) -> Iterator[str]:
     longest = max((len(item.field) for item in differences), default=0)
     for item in differences:
         yield f"{item.field:<{longest}}  {paint(_value(item.before), 'red')} → {paint(_value(item.after), 'green')}"
+        yield from (f"  {_detail(line)}" for line in item.details)
+
+
+_DETAIL_COLOURS = {"+": "green", "-": "red"}
+
+
+def _detail(line: str) -> str:
+    colour = _DETAIL_COLOURS.get(line[:1])
+    return paint(line, colour) if colour else line
 
 
 def _value(value: str | None) -> str:

@@ -281,8 +281,17 @@ def _operation_name(operation: Operation) -> str:
 
 
 def _reason(found: tuple[Difference, ...]) -> str:
-    first, *more = (f"{item.field} {item.before or 'unset'} → {item.after or 'unset'}" for item in found)
+    first, *more = (_told(item) for item in found)
     return f"{first} and {len(more)} more" if more else first
+
+
+def _told(item: Difference) -> str:
+    """An artifact's names and digests say nothing to people; what differs inside is told by the difference."""
+    return (
+        "code changed"
+        if item.field == "artifact"
+        else f"{item.field} {item.before or 'unset'} → {item.after or 'unset'}"
+    )
 
 
 def typical_gap(history: History) -> str | None:

@@ -20,6 +20,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     before: str | None
     after: str | None
     impact: Impact
+    details: tuple[str, ...] = ()
+    """what differs inside, line by line, where `before` and `after` are only names (an artifact's)"""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
