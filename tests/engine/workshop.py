@@ -61,7 +61,7 @@ class Workshop:
         """Return the jobs whose state the live job holds, oldest first."""
         live = self.observe().live
         assert live is not None
-        return self.target._load().jobs[live.id].history
+        return self.target._load().jobs[live.id].state.history
 
     def live_jobs(self) -> list[str]:
         """Return the ids of all jobs on the target that are not at their end."""

@@ -2,6 +2,8 @@
 
 For tests, for trying things out and for planning without a cluster. What is in it can be kept in a file, so that
 several commands see the same. How a job behaves is said in its configuration by `memory.behaviour` (see `Behaviour`).
+State is a number: how many records the application has processed. What its exactly-once sink has committed is kept
+beside it (`Commit`), so that records that are lost or processed twice are seen.
 """
 
 from __future__ import annotations
@@ -45,23 +47,45 @@ class Behaviour(StrEnum):
     """savepoints are declined; the job goes on"""
 
 
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job holds and a snapshot keeps."""
+
+    history: tuple[str, ...] = ()
+    """the ids of the jobs whose state went into it, oldest first"""
+    position: int = 0
+    """how many records were processed; the next one has this number"""
+    committed: int = 0
+    """the sink has committed the records before this number; those up to `position` wait for a checkpoint"""
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """Records that a job's sink has committed: from number `first` up to but not including `end`."""
+
+    application: str
+    job_id: str
+    first: int
+    end: int
+
+
 class MemoryJob(msgspec.Struct, kw_only=True):
-    """A job and the state that it holds: the ids of the jobs whose state went into it."""
+    """A job and the state that it holds."""
 
     job: Job
     behaviour: Behaviour
-    history: tuple[str, ...]
+    state: State
 
 
 class Memory(msgspec.Struct, kw_only=True):
-    """All that the target knows."""
+    """All that the target knows. What is on its disk outlives its jobs: snapshots, states and output."""
 
     jobs: dict[str, MemoryJob] = {}
     savepoints: dict[str, Snapshot] = {}
-    state: dict[str, tuple[str, ...]] = {}
-    """savepoint location → the ids of the jobs whose state is in it"""
+    """location → savepoint or checkpoint"""
+    states: dict[str, State] = {}
+    """location → what is in it"""
+    output: list[Commit] = []
     triggers: dict[str, str] = {}
-    """trigger id → savepoint location"""
+    """job and trigger id → savepoint location: Flink keeps its answers by both, whatever was triggered"""
     uploads: set[str] = set()
 
 
@@ -72,6 +96,10 @@ class MemoryTarget:
 
     def __init__(self, name: str, *, clock: Clock, path: Path | None = None, slots: int = 64) -> None:
         self.name = name
+        self.rescales_in_place = False
+        """whether its scheduler is adaptive"""
+        self.writes_checkpoints = False
+        """whether what its jobs checkpoint can be restored from; without it, only savepoints can"""
         self._clock = clock
         self._path = path
         self._slots = slots
@@ -85,7 +113,8 @@ class MemoryTarget:
 
     def observe(self, application: str, marks: Sequence[str]) -> Observed:
         """Return what is here of one application."""
-        jobs = [entry.job for entry in self._load().jobs.values()]
+        memory = self._load()
+        jobs = [entry.job for entry in memory.jobs.values()]
         live = [job for job in jobs if not job.state.is_terminal]
         own = [job for job in jobs if job.id in marks]
         used = sum(job.parallelism or 1 for job in live)
@@ -94,7 +123,8 @@ class MemoryTarget:
             strangers=tuple(job for job in live if job.name == application and job.id not in marks),
             slots_total=self._slots,
             slots_free=self._slots - used,
-            rescales_in_place=False,
+            rescales_in_place=self.rescales_in_place,
+            retained=tuple(_retained(memory, [mark for mark in marks if mark not in memory.jobs])),
         )
 
     def find(self, step: Step) -> Outcome | None:
@@ -102,14 +132,12 @@ class MemoryTarget:
         memory = self._load()
         match step.action:
             case Action.SUBMIT:
-                return Outcome(job_id=step.mark) if step.mark in memory.jobs else None
+                has_run = step.mark in memory.jobs or _retained(memory, [step.mark])
+                return Outcome(job_id=step.mark) if has_run else None
             case Action.STOP | Action.SNAPSHOT:
-                location = memory.triggers.get(step.mark)
-                return Outcome(snapshot=memory.savepoints[location]) if location else None
+                return self._find_savepoint(memory, step)
             case Action.CANCEL:
-                entry = memory.jobs.get(step.inputs["job_id"])
-                gone = entry is None or entry.job.state.is_terminal
-                return Outcome(snapshot=entry.job.latest_checkpoint if entry else None) if gone else None
+                return self._find_cancel(memory, step.inputs["job_id"])
             case Action.DISPOSE:
                 return Outcome() if step.inputs["location"] not in memory.savepoints else None
             case _:
@@ -118,6 +146,40 @@ class MemoryTarget:
     def steps(self, operation: Operation, marks: Marks) -> tuple[Step, ...]:
         """Lower an operation to steps."""
         return lowering.steps(operation, marks)
+
+    def output(self, application: str) -> tuple[Commit, ...]:
+        """Return what the sink of an application has committed, in the order of the commits."""
+        return tuple(commit for commit in self._load().output if commit.application == application)
+
+    # What happens by itself ------------------------------------------------------------------------------------
+
+    def process(self, job_id: str, records: int) -> None:
+        """Let a job process records, if it is well."""
+        memory = self._load()
+        entry = memory.jobs[job_id]
+        if entry.job.state is JobState.RUNNING:
+            entry.state = msgspec.structs.replace(entry.state, position=entry.state.position + records)
+        self._save(memory)
+
+    def checkpoint(self, job_id: str) -> None:
+        """Let a job complete a checkpoint, if it can: its sink commits, and its checkpoint before is deleted."""
+        memory = self._load()
+        self._checkpoint(memory, memory.jobs[job_id])
+        self._save(memory)
+
+    def fail(self, job_id: str) -> None:
+        """Let a job fail for good."""
+        memory = self._load()
+        entry = memory.jobs[job_id]
+        if not entry.job.state.is_terminal:
+            entry.job = msgspec.structs.replace(entry.job, state=JobState.FAILED, root_exception="told to fail")
+        self._save(memory)
+
+    def lose_jobs(self) -> None:
+        """Start anew and empty. What is on the disk stays: snapshots and output."""
+        memory = self._load()
+        memory.jobs, memory.triggers, memory.uploads = {}, {}, set()
+        self._save(memory)
 
     # Acting ----------------------------------------------------------------------------------------------------
 
@@ -178,17 +240,54 @@ class MemoryTarget:
         if behaviour is Behaviour.REJECTS_SUBMIT:
             raise RejectedByTarget("the submit is refused: memory.behaviour is rejects-submit", target=self.name)
         location: str | None = None
-        state: tuple[str, ...] = ()
+        state = State()
         if isinstance(context.restore, FromLatest):
             raise RejectedByTarget("a submit needs to know which state it starts from", target=self.name)
         if isinstance(context.restore, FromSnapshot):
             location = context.restore.snapshot.location
             if location not in memory.savepoints:
                 raise RejectedByTarget(f"there is no savepoint {location}", target=self.name)
-            state = memory.state[location]
+            state = memory.states[location]
+            self._commit(memory, desired.application, state)
         job = self._job(desired, step.mark, behaviour, location)
-        memory.jobs[step.mark] = MemoryJob(job=job, behaviour=behaviour, history=(*state, step.mark))
+        state = State(history=(*state.history, step.mark), position=state.position, committed=state.position)
+        memory.jobs[step.mark] = MemoryJob(job=job, behaviour=behaviour, state=state)
+        if self.writes_checkpoints:
+            memory.jobs[step.mark].job = msgspec.structs.replace(job, checkpoints=CheckpointCounts())
+            self._checkpoint(memory, memory.jobs[step.mark])
         return Outcome(job_id=step.mark)
+
+    def _checkpoint(self, memory: Memory, entry: MemoryJob) -> None:
+        job, before = entry.job, entry.job.latest_checkpoint
+        if job.state is not JobState.RUNNING or entry.behaviour is Behaviour.NEVER_CHECKPOINTS:
+            return
+        number = job.checkpoints.completed + 1
+        snapshot = Snapshot(
+            kind=SnapshotKind.CHECKPOINT,
+            location=f"memory://{self.name}/{job.id}/chk-{number}",
+            taken_at=self._clock.now(),
+            job_id=job.id,
+        )
+        self._commit(memory, job.name, entry.state)
+        entry.state = msgspec.structs.replace(entry.state, committed=entry.state.position)
+        if self.writes_checkpoints:
+            memory.savepoints[snapshot.location] = snapshot
+            memory.states[snapshot.location] = entry.state
+            if before:
+                memory.savepoints.pop(before.location, None)
+        entry.job = msgspec.structs.replace(
+            job,
+            checkpoints=CheckpointCounts(completed=number),
+            latest_checkpoint=snapshot if self.writes_checkpoints else None,
+        )
+
+    def _commit(self, memory: Memory, application: str, state: State) -> None:
+        """Commit what waits in a state. A restore does so again, which changes nothing."""
+        job_id = state.history[-1]
+        done = max((commit.end for commit in memory.output if commit.job_id == job_id), default=0)
+        first = max(state.committed, done)
+        if first < state.position:
+            memory.output.append(Commit(application=application, job_id=job_id, first=first, end=state.position))
 
     def _job(self, desired: Desired, id: str, behaviour: Behaviour, location: str | None) -> Job:
         state = {Behaviour.FAILS: JobState.FAILED, Behaviour.RESTARTS: JobState.RESTARTING}.get(
@@ -211,13 +310,14 @@ class MemoryTarget:
         )
 
     def _savepoint(self, memory: Memory, step: Step) -> Outcome:
-        if step.mark in memory.triggers:
-            return Outcome(snapshot=memory.savepoints[memory.triggers[step.mark]])
+        trigger = _trigger(step)
+        if trigger in memory.triggers:
+            return Outcome(snapshot=memory.savepoints[memory.triggers[trigger]])
         entry = self._entry(memory, step)
         job = entry.job
         if entry.behaviour is Behaviour.REFUSES_STOP or job.state is not JobState.RUNNING:
             raise RejectedByTarget(f"the savepoint was declined; job {job.id} goes on", target=self.name)
-        location = f"memory://{self.name}/savepoint-{step.mark[:12]}"
+        location = f"memory://{self.name}/savepoint-{job.id[:6]}-{step.mark[:12]}"
         snapshot = Snapshot(
             kind=SnapshotKind.SAVEPOINT,
             location=location,
@@ -227,11 +327,28 @@ class MemoryTarget:
             drained=bool(step.inputs.get("drain")),
         )
         memory.savepoints[location] = snapshot
-        memory.state[location] = entry.history
-        memory.triggers[step.mark] = location
-        if step.action is Action.STOP:
+        memory.states[location] = entry.state
+        memory.triggers[trigger] = location
+        if step.action is Action.STOP:  # only this savepoint has the sink commit (FLIP-203)
+            self._commit(memory, job.name, entry.state)
             entry.job = msgspec.structs.replace(job, state=JobState.FINISHED)
         return Outcome(snapshot=snapshot)
+
+    def _find_savepoint(self, memory: Memory, step: Step) -> Outcome | None:
+        """Find a savepoint by its trigger; that of a stop whose target has forgotten it by being the newest state."""
+        location = memory.triggers.get(_trigger(step))
+        if location:
+            return Outcome(snapshot=memory.savepoints[location])
+        job_id = step.inputs["job_id"]
+        newest = next(iter(_retained(memory, [job_id])), None)
+        was_stop = step.action is Action.STOP and job_id not in memory.jobs
+        return Outcome(snapshot=newest) if was_stop and newest and newest.kind is SnapshotKind.SAVEPOINT else None
+
+    def _find_cancel(self, memory: Memory, job_id: str) -> Outcome | None:
+        entry = memory.jobs.get(job_id)
+        if entry is None:
+            return Outcome(snapshot=next(iter(_retained(memory, [job_id])), None))
+        return Outcome(snapshot=entry.job.latest_checkpoint) if entry.job.state.is_terminal else None
 
     def _cancel(self, memory: Memory, step: Step) -> Outcome:
         entry = self._entry(memory, step)
@@ -240,9 +357,16 @@ class MemoryTarget:
         return Outcome(snapshot=entry.job.latest_checkpoint)
 
     def _rescale(self, memory: Memory, step: Step, context: StepContext) -> Outcome:
+        """Restart it from its latest checkpoint with another parallelism."""
         entry = self._entry(memory, step)
-        entry.job = msgspec.structs.replace(entry.job, parallelism=_wish(context).parallelism)
-        return Outcome(job_id=entry.job.id)
+        job, checkpoint = entry.job, entry.job.latest_checkpoint
+        if job.state.is_terminal:
+            raise RejectedByTarget(f"job {job.id} is {job.state.value}", target=self.name)
+        if checkpoint:
+            entry.state = memory.states[checkpoint.location]
+        parallelism = _wish(context).parallelism
+        entry.job = msgspec.structs.replace(job, parallelism=parallelism, restarts=job.restarts + 1)
+        return Outcome(job_id=job.id)
 
     def _entry(self, memory: Memory, step: Step) -> MemoryJob:
         job_id = step.inputs["job_id"]
@@ -271,6 +395,16 @@ def connect(name: str, settings: Mapping[str, object], services: TargetServices)
     slots = settings.get("slots", 64)
     path = services.directory / "memory" / f"{name}.json"
     return MemoryTarget(name, clock=services.clock, path=path, slots=slots if isinstance(slots, int) else 64)
+
+
+def _retained(memory: Memory, job_ids: Sequence[str]) -> list[Snapshot]:
+    """Return the snapshots that jobs have left, newest first."""
+    left = [snapshot for snapshot in memory.savepoints.values() if snapshot.job_id in job_ids]
+    return sorted(left, key=lambda snapshot: snapshot.taken_at, reverse=True)
+
+
+def _trigger(step: Step) -> str:
+    return f"{step.inputs['job_id']}/{step.mark}"
 
 
 def _wish(context: StepContext) -> Desired:
