@@ -174,6 +174,17 @@ class FlinkRest:
         metrics = self._get(f"/jobs/{job_id}/metrics?{query}", tuple[answers.Metric, ...])
         return {metric.id: number for metric in metrics if (number := _number(metric.value)) is not None}
 
+    def watermarks(self, job_id: str, vertex_id: str) -> tuple[float, ...]:
+        """Return the watermarks of a vertex's subtasks, as far as they are known; in milliseconds since 1970."""
+        metrics = self._get(f"/jobs/{job_id}/vertices/{vertex_id}/watermarks", tuple[answers.Metric, ...])
+        return tuple(number for metric in metrics if (number := _number(metric.value)) is not None)
+
+    def vertex_sums(self, job_id: str, vertex_id: str, *names: str) -> dict[str, float | None]:
+        """Return metrics of a vertex, added up over its subtasks; without names, which ones there are."""
+        query = f"?{urlencode({'get': ','.join(names), 'agg': 'sum'}, safe=',')}" if names else ""
+        path = f"/jobs/{job_id}/vertices/{vertex_id}/subtasks/metrics{query}"
+        return {metric.id: metric.sum for metric in self._get(path, tuple[answers.MetricSum, ...])}
+
     def resource_requirements(self, job_id: str) -> dict[str, answers.VertexRequirement]:
         """Return what the vertices ask for. Raises `RejectedByTarget` where the scheduler is not the adaptive one."""
         return self._get(f"/jobs/{job_id}/resource-requirements", dict[str, answers.VertexRequirement])

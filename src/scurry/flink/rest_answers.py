@@ -120,6 +120,8 @@ class JobSummary(msgspec.Struct, frozen=True, kw_only=True):
     end_time: int = msgspec.field(name="end-time", default=-1)
     duration: int = 0
     """milliseconds"""
+    last_modification: int = msgspec.field(name="last-modification", default=0)
+    """when the state of the job, a vertex or a subtask last changed: a restart cannot be missed"""
     tasks: TaskCounts = TaskCounts()
 
 
@@ -135,6 +137,12 @@ class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
     status: str
 
 
+class VertexTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a vertex's `metrics` that tells of back-pressure: of its subtasks' current attempts, added up."""
+
+    back_pressured_ms: int = msgspec.field(name="accumulated-backpressured-time", default=0)
+
+
 class Vertex(msgspec.Struct, frozen=True, kw_only=True):
     """A vertex of a job that was submitted."""
 
@@ -146,11 +154,45 @@ class Vertex(msgspec.Struct, frozen=True, kw_only=True):
     slot_sharing_group: str | None = msgspec.field(name="slotSharingGroupId", default=None)
     tasks: Mapping[str, int] = {}
     """Flink's `ExecutionState` → number of subtasks"""
+    duration: int = -1
+    """milliseconds since its current attempts were deployed"""
+    metrics: VertexTimes = VertexTimes()
 
     @property
     def runs(self) -> bool:
         """Whether each of its subtasks runs or came to its end."""
         return self.tasks.get("RUNNING", 0) + self.tasks.get("FINISHED", 0) >= self.parallelism
+
+
+class VertexInput(msgspec.Struct, frozen=True, kw_only=True):
+    """An edge of the plan, at its end."""
+
+    id: str
+
+
+class PlannedVertex(msgspec.Struct, frozen=True, kw_only=True):
+    """A vertex in the plan of a job that was submitted."""
+
+    id: str
+    inputs: tuple[VertexInput, ...] = ()
+
+
+class JobPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How the vertices of a job hang together."""
+
+    nodes: tuple[PlannedVertex, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The vertices without inputs."""
+        return tuple(node.id for node in self.nodes if not node.inputs)
+
+    @property
+    def last(self) -> str | None:
+        """The vertex behind all others, when there is just one that none comes after and that has inputs."""
+        inner = {edge.id for node in self.nodes for edge in node.inputs}
+        ends = [node.id for node in self.nodes if node.id not in inner and node.inputs]
+        return ends[0] if len(ends) == 1 else None
 
 
 class JobDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +205,7 @@ class JobDetail(msgspec.Struct, frozen=True, kw_only=True):
     now: int
     """the JobManager's time; not cached"""
     vertices: tuple[Vertex, ...] = ()
+    plan: JobPlan = JobPlan()
 
 
 class JobConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -299,6 +342,7 @@ class ExceptionEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     stacktrace: str = ""
     timestamp: int = 0
+    task: str | None = msgspec.field(name="taskName", default=None)
 
 
 class ExceptionHistory(msgspec.Struct, frozen=True, kw_only=True):
@@ -318,6 +362,13 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     value: str | None = None
+
+
+class MetricSum(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric of a vertex, added up over its subtasks; no sum in a list of names."""
+
+    id: str
+    sum: float | None = None
 
 
 class ParallelismRange(msgspec.Struct, frozen=True, kw_only=True):

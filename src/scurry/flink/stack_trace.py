@@ -83,6 +83,13 @@ def explain(trace: str) -> Explanation:
     return Explanation(message=_root(causes), hint=None, cause=chain)
 
 
+def thrown_at(trace: str) -> str | None:
+    """Return the line of code that threw the root cause: `com.shop.Prices.parse(Prices.java:12)`."""
+    root = trace.rpartition("\nCaused by: ")[2]
+    frame = re.search(r"^\s*at (?P<code>[\w.$/<>@:-]+\(.*\))\s*$", root, re.MULTILINE)
+    return frame["code"] if frame else None
+
+
 def _root(causes: tuple[Cause, ...]) -> str:
     if not causes:
         return "Flink gave no reason"

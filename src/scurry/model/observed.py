@@ -70,8 +70,12 @@ class JobFailure(msgspec.Struct, frozen=True, kw_only=True):
     """the target's clock"""
     message: str
     """the root cause in a line"""
-    trace: str = ""
-    """what Flink tells of it: the whole stack trace, where the target shows one"""
+    causes: str = ""
+    """the chain of exceptions, outermost first, a class and its message each"""
+    where: str | None = None
+    """the line of code that threw the root cause"""
+    task: str | None = None
+    """the subtask that failed: `counting (1/2)`"""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

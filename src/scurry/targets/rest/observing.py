@@ -6,18 +6,20 @@ Flink answers `/jobs/:id`, its checkpoints and its exceptions from a cache (3 s 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
 
 from scurry.flink.rest_answers import NO_CHECKPOINTS, moment
-from scurry.flink.stack_trace import explain
+from scurry.flink.stack_trace import explain, thrown_at
 from scurry.model.errors import JobNotFound, RejectedByTarget, TargetUnsuitable
-from scurry.model.observed import CheckpointCounts, Job, JobState
+from scurry.model.observed import CheckpointCounts, Job, JobFailure, JobState
 from scurry.model.snapshot import Snapshot, SnapshotKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from scurry.flink.rest import FlinkRest
     from scurry.flink.rest_answers import Checkpoint, Checkpoints, ExceptionEntry, JobDetail, JobSummary, Restored
@@ -30,6 +32,14 @@ _BEGINNING = frozenset({"INITIALIZING", "CREATED", "RUNNING"})
 _YOUNG_MS = 60_000
 _SLOWEST_CACHE_MS = 60_000
 """no sane cluster answers with what is older"""
+_SETTLED_MS = 15_000
+"""Flink fetches metrics every 10 s: before that there are none of a new job, and asking costs calls"""
+_MOST_SOURCES = 3
+_LONGEST_CAUSES = 4000
+_SKEW, _ABSURD = timedelta(seconds=5), timedelta(days=365)
+_NO_WATERMARK, _LAST_WATERMARK = -(2.0**63), 2.0**63
+"""`Long.MIN_VALUE` and `Long.MAX_VALUE`: none yet, and the end of a bounded input"""
+_PENDING = ".pendingRecords"
 _AILING = frozenset({JobState.FAILING, JobState.RESTARTING, JobState.FAILED})
 
 
@@ -48,6 +58,7 @@ def surveyed(summary: JobSummary) -> Job:
         name=summary.name,
         state=state_of(summary.state),
         started_at=moment(summary.start_time),
+        modified_at=moment(summary.last_modification) if summary.last_modification else None,
         vertices=summary.tasks.total,
         vertices_running=summary.tasks.running + summary.tasks.finished,
     )
@@ -143,6 +154,8 @@ def _with_details(rest: FlinkRest, summary: JobSummary, clock: Clock) -> Job:
         latest_checkpoint=_latest(rest, job, checkpoints, clock),
         restored_from=_started_from(checkpoints.latest.restored, job.id),
         root_exception=_reason(failures) if ails else None,
+        failures=_failures(failures, detail, clock),
+        **_flow(rest, summary, detail),
     )
 
 
@@ -183,3 +196,65 @@ def _restarts(rest: FlinkRest, job: Job, failures: Sequence[ExceptionEntry]) -> 
 
 def _reason(failures: Sequence[ExceptionEntry]) -> str | None:
     return explain(failures[0].stacktrace).message[:_LONGEST_REASON] if failures else None
+
+
+def _failures(entries: Sequence[ExceptionEntry], detail: JobDetail, clock: Clock) -> tuple[JobFailure, ...]:
+    """Return the failures at the times that our clock had: the JobManager's may go wrong by more than a moment."""
+    ahead = clock.now() - moment(detail.now) if entries else timedelta()
+    shift = ahead if _SKEW < abs(ahead) < _ABSURD else timedelta()
+    return tuple(_failure(entry, shift) for entry in entries)
+
+
+def _failure(entry: ExceptionEntry, shift: timedelta) -> JobFailure:
+    told = explain(entry.stacktrace)
+    return JobFailure(
+        at=moment(entry.timestamp) + shift,
+        message=told.message[:_LONGEST_REASON],
+        causes=told.cause[:_LONGEST_CAUSES],
+        where=thrown_at(entry.stacktrace),
+        task=entry.task,
+    )
+
+
+class _Flow(TypedDict, total=False):
+    """How records pass through the job."""
+
+    back_pressure: float
+    back_pressured: str
+    watermark: datetime | None
+    source_lag: int | None
+
+
+def _flow(rest: FlinkRest, summary: JobSummary, detail: JobDetail) -> _Flow:
+    """Return how records pass: back-pressure is in the detail already; the rest takes a few calls to a settled job."""
+    flow: _Flow = {}
+    shares = [
+        (vertex.metrics.back_pressured_ms / (vertex.duration * vertex.parallelism), vertex.name)
+        for vertex in detail.vertices
+        if vertex.duration > 0
+    ]
+    if shares:
+        share, name = max(shares)
+        flow |= {"back_pressure": min(share, 1.0), "back_pressured": name}
+    if summary.state != "RUNNING" or summary.duration < _SETTLED_MS:
+        return flow
+    try:
+        return flow | {"watermark": _watermark(rest, detail), "source_lag": _source_lag(rest, detail)}
+    except RejectedByTarget:
+        return flow
+
+
+def _watermark(rest: FlinkRest, detail: JobDetail) -> datetime | None:
+    last = detail.plan.last
+    least = min(rest.watermarks(detail.jid, last), default=_NO_WATERMARK) if last else _NO_WATERMARK
+    return moment(int(least)) if _NO_WATERMARK < least < _LAST_WATERMARK else None
+
+
+def _source_lag(rest: FlinkRest, detail: JobDetail) -> int | None:
+    """Return what the sources say waits (`pendingRecords`, under each source's own name), of the first few."""
+    found: list[float] = []
+    for vertex in detail.plan.sources[:_MOST_SOURCES]:
+        names = [name for name in rest.vertex_sums(detail.jid, vertex) if name.endswith(_PENDING)]
+        if names:
+            found += [number for number in rest.vertex_sums(detail.jid, vertex, *names).values() if number is not None]
+    return int(sum(found)) if found else None
