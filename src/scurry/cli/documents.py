@@ -84,6 +84,17 @@ _JOB = {
     **_within("latest_checkpoint?", _SNAPSHOT),
     "restored_from?": "location",
     "root_exception?": "the first lines of what Flink shows",
+    "failures[]": "what made Flink restart it or give it up, newest first",
+    "failures[].at": "when",
+    "failures[].message": "the root cause in a line",
+    "failures[].causes": "the chain of exceptions, outermost first, a class and its message each",
+    "failures[].where?": "the line of code that threw the root cause",
+    "failures[].task?": "the subtask that failed",
+    "modified_at?": "when Flink last changed anything of its execution",
+    "back_pressure?": "from 0 to 1: the greatest share of their time that a vertex's subtasks waited for those behind",
+    "back_pressured?": "the name of that vertex",
+    "watermark?": "how far event time has come in the last vertex",
+    "source_lag?": "records that wait in the sources, as far as they tell",
 }
 _APPLICATION_STATUS = {
     "name": "the application's name, or `name@environment`",
