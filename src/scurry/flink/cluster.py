@@ -30,12 +30,12 @@ from scurry.flink.cluster_setup import (
 )
 from scurry.flink.configuration import ClusterSettings
 from scurry.flink.launch import CLUSTER_VARIABLE
+from scurry.flink.ports import check_port
 from scurry.flink.process import Marked, end, marked
 from scurry.flink.startup import (
     ClassDataBroken,
     PortTaken,
     Start,
-    check_port,
     has_no_jobs,
     registered,
     workspace_errors,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from scurry.flink import configuration, launch, memory
 from scurry.flink.cluster_record import RunningCluster, erase, save
 from scurry.flink.launch import JOB_MANAGER
-from scurry.flink.startup import check_port, free_ports
+from scurry.flink.ports import check_port, free_ports
 
 if TYPE_CHECKING:
     from scurry.flink.class_data import ClassData

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import socket
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,8 +16,8 @@ import msgspec
 from scurry.flink import class_data
 from scurry.flink.cluster_record import ClusterProcess, RunningCluster
 from scurry.flink.launch import environment, slots_of
-from scurry.flink.process import Spawned, listener, spawn
-from scurry.model.errors import RuntimeUnavailable, TargetUnavailable, TargetUnsuitable, WorkspaceError
+from scurry.flink.process import Spawned, spawn
+from scurry.model.errors import RuntimeUnavailable, TargetUnavailable, WorkspaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,10 +38,6 @@ _LOG_PREFIX = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (\w+) +\S+ +\S* 
 
 class PortTaken(TargetUnavailable):
     """Somebody took a port between our choosing it and the process's binding it."""
-
-
-class PortRefused(TargetUnsuitable):
-    """The port that the user asked for cannot be had."""
 
 
 class ClassDataBroken(TargetUnavailable):
@@ -144,40 +139,6 @@ def has_no_jobs(rest_port: int) -> bool:
     """Whether the cluster answers, and remembers no job, not even one that ended."""
     answer = _get(rest_port, "/jobs/overview", dict[str, list[Any]])
     return answer is not None and not answer.get("jobs")
-
-
-def free_ports(count: int) -> tuple[int, ...]:
-    """Return different ports of the loopback interface that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for entry in sockets:
-            entry.bind(("127.0.0.1", 0))
-        return tuple(entry.getsockname()[1] for entry in sockets)
-
-
-def check_port(port: int) -> None:
-    """Refuse a port that somebody listens on. Raises `PortRefused`, with who it is if the system says."""
-    for host in ("127.0.0.1", "0.0.0.0"):
-        with socket.socket() as entry:
-            entry.setsockopt(
-                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-            )  # as Java does: closing connections do not count
-            try:
-                entry.bind((host, port))
-            except PermissionError as error:
-                raise PortRefused(
-                    f"port {port} may not be used by this user", hint="Choose 'rest_port' above 1023 in scurry.yaml"
-                ) from error
-            except OSError as error:
-                raise port_taken(port) from error
-
-
-def port_taken(port: int) -> PortRefused:
-    """Return the error for a port that the user asked for and that is in use."""
-    return PortRefused(
-        f"port {port}, which 'rest_port' asks for, is taken by {listener(port) or 'another process'}",
-        hint="Choose another 'rest_port' of the target in scurry.yaml, or leave it out for a free one",
-    )
 
 
 @contextlib.contextmanager

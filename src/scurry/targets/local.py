@@ -17,8 +17,8 @@ from scurry.flink.cluster import ClusterSettings, LocalClusters
 from scurry.flink.configuration import state_place
 from scurry.flink.connection import RestSettings
 from scurry.flink.memory import parse_size, processors
+from scurry.flink.ports import PortRefused
 from scurry.flink.rest import FlinkRest
-from scurry.flink.startup import PortRefused
 from scurry.model.desired import UpgradeMode
 from scurry.model.errors import JobNotFound, RejectedByTarget, TargetUnsuitable, concerning
 from scurry.model.observed import Observed
