@@ -37,6 +37,7 @@ _SNAPSHOT = {
     "format?": "`canonical` or `native`",
     "size_bytes?": "its size",
     "drained": "whether windows have fired early: do not go on from it",
+    "foreign": "whether another tool took it: it is never pruned",
 }
 _ERROR = {
     "code": "stable; see errors",

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scurry.engine import planner, restore
+from scurry.engine import planner, restore, retention
 from scurry.engine.phase import phase_of
 from scurry.model.errors import NothingToRollBackTo, PlanError, Refused, SnapshotNotFound
 from scurry.model.observed import Observed, Phase
 from scurry.model.operation import Delete, DropSnapshot, Operation, Suspend, TakeSnapshot, Upgrade
 from scurry.model.plan import Change, Plan
-from scurry.model.snapshot import FromSnapshot, Snapshot, SnapshotKind
+from scurry.model.snapshot import FromSnapshot, Snapshot
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -137,28 +137,11 @@ def plan_snapshot(observed: Observed, history: History, *, now: datetime) -> Pla
 def plan_drop(snapshot: Snapshot, observed: Observed, history: History, *, now: datetime) -> Plan:
     """Return the plan that deletes a snapshot. Raises `Refused` when a rollback or a resume could need it."""
     _known(observed, history)
-    reason = _needed_by(snapshot, observed, history)
+    reason = retention.needed_by(snapshot, observed, history)
     if reason:
         raise Refused(f"snapshot {snapshot.location} is kept: {reason}")
     told = f"The files of {snapshot.location} are deleted for ever."
     return _plan(observed, history, now, _change(DropSnapshot(snapshot=snapshot), "asked to drop it", told))
-
-
-def _needed_by(snapshot: Snapshot, observed: Observed, history: History) -> str | None:
-    newest = history.latest_snapshot
-    if newest and newest.location == snapshot.location:
-        return "it is the newest state of this application"
-    if snapshot.kind is SnapshotKind.CHECKPOINT and observed.live and snapshot.job_id == observed.live.id:
-        return "it is a checkpoint of the running job, which looks after them itself"
-    restored = {job.restored_from for job in observed.jobs if not job.state.is_terminal}
-    # After a failover of its own Flink tells the job's last checkpoint instead; the journal remembers.
-    if snapshot.location in restored or (observed.live and snapshot == history.restored):
-        return "the running job was restored from it and may still need its files"
-    if history.healthy and snapshot.revision == history.healthy.number:
-        others = [other for other in history.snapshots if other.revision == snapshot.revision]
-        if len(others) == 1:
-            return f"it is the only one of revision {snapshot.revision}, which a rollback would use"
-    return None
 
 
 def plan_delete(observed: Observed, history: History, *, now: datetime, snapshot: bool) -> Plan:

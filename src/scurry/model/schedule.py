@@ -1,15 +1,22 @@
-"""When scheduled snapshots are taken: the five fields of a cron line, checked. No clock."""
+"""When scheduled snapshots are taken: a cron line, checked. No clock.
+
+The library reads it (`cronsim`, which follows Debian's cron); here its complaints get words.
+"""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from datetime import UTC, datetime
 
-_NAMES = {
-    "month": ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
-    "day of week": ("sun", "mon", "tue", "wed", "thu", "fri", "sat"),
+from cronsim import CronSim, CronSimError
+
+_FIELDS = {
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day-of-month": "1 to 31",
+    "month": "1 to 12",
+    "day-of-week": "0 to 7",
 }
-_FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
+_ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _MACROS = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -18,72 +25,28 @@ _MACROS = {
     "@monthly": "0 0 1 * *",
     "@yearly": "0 0 1 1 *",
 }
-_PART = re.compile(r"(?P<first>\*|\w+)(-(?P<last>\w+))?(/(?P<step>\d+))?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """The minutes at which something is due; each set holds the values of one cron field (Sunday is 0)."""
+def parse_schedule(text: str) -> str:
+    """Read a cron line (`0 * * * *`, `30 4 * * mon-fri`, `@daily`) and return its five fields.
 
-    minutes: frozenset[int]
-    hours: frozenset[int]
-    days: frozenset[int]
-    months: frozenset[int]
-    weekdays: frozenset[int]
-    any_day: bool
-    """neither day field restricts (with both restricted, cron takes either one that fits)"""
-
-
-def parse_schedule(text: str) -> Schedule:
-    """Read a cron line (`0 * * * *`, `30 4 * * mon-fri`, `@daily`). Raises `ValueError` that names the field."""
-    fields = _MACROS.get(text.strip().lower(), text).split()
+    Raises `ValueError` that names the field which is wrong.
+    """
+    line = _MACROS.get(text.strip().lower(), text)
+    fields = line.split()
     if len(fields) != len(_FIELDS):
         raise ValueError(
             f"'{text}' is not a cron schedule: it has {len(fields)} of 5 fields "
             "(minute, hour, day of month, month, day of week)"
         )
-    values = [
-        _field(field, name=name, least=least, most=most)
-        for field, (name, least, most) in zip(fields, _FIELDS, strict=True)
-    ]
-    return Schedule(
-        minutes=values[0],
-        hours=values[1],
-        days=values[2],
-        months=values[3],
-        weekdays=frozenset(day % 7 for day in values[4]),
-        any_day=fields[2].startswith("*") or fields[4].startswith("*"),
-    )
+    try:
+        CronSim(line, _ANY_DAY)
+    except CronSimError as error:
+        raise ValueError(_told(str(error), fields)) from error
+    return line
 
 
-def _field(text: str, *, name: str, least: int, most: int) -> frozenset[int]:
-    return frozenset(value for part in text.split(",") for value in _part(part, name=name, least=least, most=most))
-
-
-def _part(text: str, *, name: str, least: int, most: int) -> range:
-    match = _PART.fullmatch(text)
-    if not match:
-        raise ValueError(f"'{text}' is not a {name} of a cron schedule")
-    step = int(match["step"] or 1)
-    if step == 0:
-        raise ValueError(f"'{text}' steps by nothing in the {name} of a cron schedule")
-    if match["first"] == "*":
-        if match["last"]:
-            raise ValueError(f"'{text}' is not a {name} of a cron schedule")
-        return range(least, most + 1, step)
-    first = _number(match["first"], name=name, least=least, most=most)
-    if match["last"] is None:
-        return range(first, (most if match["step"] else first) + 1, step)
-    last = _number(match["last"], name=name, least=least, most=most)
-    if last < first:
-        raise ValueError(f"'{text}' runs backwards in the {name} of a cron schedule")
-    return range(first, last + 1, step)
-
-
-def _number(text: str, *, name: str, least: int, most: int) -> int:
-    names = _NAMES.get(name, ())
-    if text.lower() in names:
-        return names.index(text.lower()) + least
-    if text.isdigit() and least <= int(text) <= most:
-        return int(text)
-    raise ValueError(f"'{text}' is not a {name} of a cron schedule ({least} to {most})")
+def _told(complaint: str, fields: list[str]) -> str:
+    name = complaint.removeprefix("Bad ")
+    wrong = dict(zip(_FIELDS, fields, strict=True))[name]
+    return f"'{wrong}' is not a {name.replace('-', ' ')} of a cron schedule ({_FIELDS[name]})"

@@ -39,6 +39,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None
     drained: bool = False
     """taken with MAX_WATERMARK emitted: windows have fired, so going on from it would fire them again"""
+    foreign: bool = False
+    """scurry did not take it, and leaves it to people to delete it"""
 
 
 class FromSnapshot(msgspec.Struct, frozen=True, kw_only=True, tag="snapshot"):
