@@ -15,7 +15,7 @@ from scurry.model.journal import Intent, OperationOutcome, OperationRecord, Revi
 from scurry.model.operation import Action, Delete
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
     from types import TracebackType
@@ -31,10 +31,19 @@ if TYPE_CHECKING:
 class SqlJournal:
     """The port `Journal`. Safe to be used by many threads; a transaction belongs to the thread that began it."""
 
-    def __init__(self, database: Database, *, clock: Clock, owner: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        owner: str,
+        lease_time: Callable[[], datetime] | None = None,
+    ) -> None:
+        """`lease_time` tells the time that leases and servers live by; without it, the clock does."""
         self._database = database
         self._clock = clock
         self._owner = owner
+        self._lease_time = lease_time or clock.now
 
     def close(self) -> None:
         """Give back what is held open. Leases stay as they are."""
@@ -98,13 +107,13 @@ class SqlJournal:
         """Become the one writer. Raises `ApplicationLocked`. Leases do not move the position."""
         with self._database.writing():
             return leases.acquire(
-                self._database, application, owner=self._owner, now=self._clock.now(), duration=duration
+                self._database, application, owner=self._owner, now=self._lease_time(), duration=duration
             )
 
     def renew(self, lease: Lease, *, duration: timedelta) -> Lease:
         """Stay the one writer. Raises `LeaseLost`."""
         with self._database.writing():
-            return leases.renew(self._database, lease, now=self._clock.now(), duration=duration)
+            return leases.renew(self._database, lease, now=self._lease_time(), duration=duration)
 
     def release(self, lease: Lease) -> None:
         """Let others write."""
@@ -276,7 +285,7 @@ class SqlJournal:
 
     def attend(self, server: str, *, duration: timedelta) -> tuple[str, ...]:
         """Say that a server lives from now on for `duration`. Returns the names of all that live, sorted."""
-        return fleet.attend(self._database, server, now=self._clock.now(), duration=duration)
+        return fleet.attend(self._database, server, now=self._lease_time(), duration=duration)
 
     def leave(self, server: str) -> None:
         """Say that a server ends."""

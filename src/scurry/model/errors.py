@@ -16,6 +16,7 @@
     ├── JournalError
     │   ├── ApplicationLocked          somebody else is at it: who, since when
     │   ├── LeaseLost                  we were paused past our lease; nothing was written
+    │   ├── JournalUnavailable         its server does not answer: try again; `in_doubt`: look before you do
     │   ├── JournalTooNew              written by a newer scurry
     │   └── JournalDamaged
     ├── WorkspaceError                 no project, no right to it, disk full
@@ -228,6 +229,19 @@ class LeaseLost(JournalError):
     """This process lost the right to write; another one may have gone on. Nothing was written."""
 
     code = "lease-lost"
+
+
+class JournalUnavailable(JournalError):
+    """The journal's server does not answer, or undid a write. Trying again may help.
+
+    `in_doubt`: it is not known whether the write is in the journal. Otherwise nothing was written.
+    """
+
+    code = "journal-unavailable"
+
+    def __init__(self, message: str, *, hint: str | None = None, in_doubt: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.in_doubt = in_doubt
 
 
 class JournalTooNew(JournalError):
