@@ -7,16 +7,17 @@ the same way (`_change`): hold the lease, settle what a crash left open, observe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from time import sleep
 from typing import TYPE_CHECKING, Self
 
+from scurry.clock import SystemClock
 from scurry.model.errors import PlanError, Refused
 from scurry.model.reporting import SilentReporter
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from scurry.assembly import Assembly
     from scurry.engine.executor import Executor
     from scurry.flink.cluster import LocalClusters
@@ -39,18 +40,6 @@ Decide = Callable[["Observed", "History"], "Plan"]
 
 DETAILED = 16
 """up to this many applications `status` asks the target about each; above, once per target"""
-
-
-class SystemClock:
-    """Time as this machine has it."""
-
-    def now(self) -> datetime:
-        """Return the time in UTC."""
-        return datetime.now(UTC)
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        sleep(seconds)
 
 
 class Workspace:
@@ -335,7 +324,20 @@ class Workspace:
             wait=wait,
         )
 
+    def reconcile(self, application: str, decide: Decide) -> Applied:
+        """Do what is decided from what is seen under the lease; nobody is asked. For the reconciling server.
+
+        Raises `ApplicationLocked` at once when somebody else is at it.
+        """
+        return self._verb(application, decide, confirm=lambda plan: True, wait=None)
+
     # Wiring ----------------------------------------------------------------------------------------------------
+
+    def beside(self, *, reporter: Reporter) -> Self:
+        """Return the same project for another thread: its own targets and reporter, the same journal and clock."""
+        other = type(self)(self.project, reporter=reporter, clock=self.clock)
+        other.assembly.journal = other.assembly.journal_to_read = self.assembly.journal
+        return other
 
     @property
     def journal(self) -> Journal:

@@ -11,8 +11,8 @@ from datetime import timedelta
 import pytest
 
 from scurry.cli.app import with_duration
+from scurry.clock import SystemClock
 from scurry.journal.sqlite import SqliteJournal
-from scurry.workspace import SystemClock
 from tests.cli.desk import Desk, check_document
 
 

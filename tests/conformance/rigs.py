@@ -16,6 +16,7 @@ from scurry.artifacts.python_package import package_python
 from scurry.artifacts.sql_package import package_sql
 from scurry.artifacts.store import ArtifactStore
 from scurry.assembly import LocalSecrets
+from scurry.clock import SystemClock
 from scurry.flink.connection import RestSettings
 from scurry.flink.java_programs import compile_program
 from scurry.flink.rest import FlinkRest
@@ -25,7 +26,6 @@ from scurry.model.operation import Action, Step
 from scurry.targets import connect
 from scurry.targets.services import TargetServices
 from scurry.testing.rig import Context
-from scurry.workspace import SystemClock
 from tests.artifacts.scripts import script_of
 from tests.conformance.ledger import SOURCE as LEDGER
 from tests.flink.conftest import Listening

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from scurry.clock import SystemClock
 from scurry.model.desired import Desired, HealthPolicy, UpgradeMode, UpgradePolicy
 from scurry.targets.local import LocalTarget, connect
 from scurry.targets.services import TargetServices
-from scurry.workspace import SystemClock
 from tests.flink.conftest import Listening
 from tests.targets.memory_rig import PlainSecrets
 from tests.targets.probe import artifact_of, probe_jar

@@ -29,6 +29,7 @@ COMMANDS = {
     "scale": "lifecycle",
     "delete": "lifecycle",
     "snapshot": "snapshot",
+    "serve": "serve",
     "runtime": "runtime",
     "local": "local",
     "journal": "journal",

@@ -1,0 +1,71 @@
+"""`scurry serve`: the reconciling server, in the foreground, until SIGTERM or Ctrl-C."""
+
+import signal
+import threading
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from scurry.cli import options
+from scurry.cli.exit_codes import DONE
+from scurry.cli.session import Session, command, new_app
+
+app = new_app()
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@app.command()
+@command()
+def serve(
+    session: Session,
+    interval: Annotated[
+        timedelta | None,
+        typer.Option(
+            "--interval",
+            metavar="DURATION",
+            parser=options.duration,
+            help="Between two looks at a target. Default: 2s.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=1, max=512, help="Applications worked on at once.")
+    ] = 32,
+    grace: Annotated[
+        timedelta | None,
+        typer.Option(
+            "--grace",
+            metavar="DURATION",
+            parser=options.duration,
+            help="How long what is in hand may take to end when the server is stopped; then it is handed over. "
+            "Default: 20s.",
+        ),
+    ] = None,
+    log_format: Annotated[
+        str, typer.Option("--log-format", metavar="text|json", help="How log lines are written to standard error.")
+    ] = "text",
+) -> int:
+    """Look after the project's applications: put right what drifts, recover what fails, take snapshots on schedule.
+
+    Runs in the foreground until SIGTERM or Ctrl-C. Several servers on one journal share the targets out.
+    """
+    from scurry.cli.failure import Usage
+    from scurry.server.logs import log_to_stderr
+    from scurry.server.service import Server
+    from scurry.server.settings import GRACE_S, INTERVAL_S, ServerSettings
+
+    if log_format not in {"text", "json"}:
+        raise Usage("--log-format is text or json", command="scurry serve")
+    log_to_stderr(as_json=log_format == "json", verbose=session.verbose)
+    settings = ServerSettings(
+        interval_s=interval.total_seconds() if interval else INTERVAL_S,
+        workers=workers,
+        grace_s=GRACE_S if grace is None else grace.total_seconds(),
+    )
+    server = Server(session.workspace.project, settings)
+    stop = threading.Event()
+    for number in _SIGNALS:
+        signal.signal(number, lambda *_: stop.set())
+    server.run(stop)
+    return DONE
