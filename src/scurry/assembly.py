@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scurry.model.errors import (
+    MissingExtra,
     RejectedByTarget,
     SecretMissing,
     SpecInvalid,
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from scurry.artifacts.store import ArtifactStore
     from scurry.flink.cluster import LocalClusters
     from scurry.flink.runtimes import Runtimes
-    from scurry.journal.sqlite import SqliteJournal
+    from scurry.journal.postgres_server import Address
+    from scurry.journal.sql_journal import SqlJournal
     from scurry.model.desired import Desired
+    from scurry.model.errors import Problem
     from scurry.model.plan import Difference
     from scurry.model.ports import Clock, Target
     from scurry.model.project import Project, TargetSettings
@@ -120,33 +123,30 @@ class Assembly:
         return LocalSecrets(self.project.root)
 
     @property
-    def journal_path(self) -> Path:
-        """Where the project's journal is, or will be."""
-        return self.project.root / (self.project.journal or f"{DIRECTORY}/journal.db")
+    def journal_place(self) -> str:
+        """Where the project's journal is, or will be: a path, or an address without its password."""
+        return str(self._journal_address or self._journal_path)
 
     @cached_property
-    def journal(self) -> SqliteJournal:
+    def journal(self) -> SqlJournal:
         """The project's journal, ready to be written."""
         return self._open_journal(read_only=False)
 
     @cached_property
-    def journal_to_read(self) -> SqliteJournal:
+    def journal_to_read(self) -> SqlJournal:
         """The project's journal for looking: nothing is made or migrated, and what is not there is empty."""
         return self._open_journal(read_only=True)
 
-    @contextmanager
-    def copied_journal(self) -> Iterator[SqliteJournal]:
-        """A copy of the project's journal, to try out what may not be written."""
-        from tempfile import TemporaryDirectory
+    def check_journal(self, path: Path | None = None) -> list[Problem]:
+        """Return what is wrong with the project's journal, or with a file; empty when it is whole."""
+        address = None if path else self._journal_address
+        if address is None:
+            from scurry.journal.check import check
 
-        from scurry.journal.sqlite import SqliteJournal
-        from scurry.journal.sqlite_file import copy
+            return check(path or self._journal_path)
+        from scurry.journal.postgres_check import check as check_on_server
 
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "journal.db"
-            copy(self.journal_path, path)
-            with SqliteJournal.open(path, clock=self._clock) as journal:
-                yield journal
+        return check_on_server(address)
 
     @cached_property
     def store(self) -> ArtifactStore:
@@ -313,7 +313,31 @@ class Assembly:
             )
         return prepared.config, prepared.notes
 
-    def _open_journal(self, *, read_only: bool) -> SqliteJournal:
-        from scurry.journal.sqlite import SqliteJournal
+    @property
+    def _journal_path(self) -> Path:
+        place = self.project.journal
+        return self.project.root / ((place and place.path) or f"{DIRECTORY}/journal.db")
 
-        return SqliteJournal.open(self.journal_path, clock=self._clock, read_only=read_only)
+    @cached_property
+    def _journal_address(self) -> Address | None:
+        place = self.project.journal
+        if place is None or place.url is None:
+            return None
+        try:
+            from scurry.journal.postgres_server import Address
+        except ImportError as error:
+            raise MissingExtra("postgres", purpose="a journal on PostgreSQL") from error
+        with concerning("journal", in_project=True):
+            password = None if place.password is None else self.secrets.resolve(place.password)
+            return Address.read(self.secrets.resolve(place.url), password=password)
+
+    def _open_journal(self, *, read_only: bool) -> SqlJournal:
+        address = self._journal_address
+        if address is None:
+            from scurry.journal.sqlite import SqliteJournal
+
+            return SqliteJournal.open(self._journal_path, clock=self._clock, read_only=read_only)
+        from scurry.journal.postgres import PostgresJournal
+
+        with concerning("journal", in_project=True):
+            return PostgresJournal.open(address, clock=self._clock, read_only=read_only)

@@ -176,15 +176,16 @@ class Workspace:
         return diagnose(history, observed)
 
     @property
-    def journal_path(self) -> Path:
-        """Where the project's journal is, or will be."""
-        return self.assembly.journal_path
+    def journal_place(self) -> str:
+        """Where the project's journal is, or will be: a path, or an address without its password."""
+        return self.assembly.journal_place
 
-    def check_journal(self, path: Path) -> list[Problem]:
-        """Return what is wrong with a journal; empty when it is whole and nothing is left open in it."""
-        from scurry.journal.check import check
+    def check_journal(self, path: Path | None = None) -> list[Problem]:
+        """Return what is wrong with the project's journal, or with a file.
 
-        return check(path)
+        Empty when it is whole and nothing is left open in it.
+        """
+        return self.assembly.check_journal(path)
 
     # Changing --------------------------------------------------------------------------------------------------
 
@@ -419,7 +420,7 @@ class Workspace:
 
         if history.interrupted is None:
             return history
-        with self.assembly.copied_journal() as copy:
+        with self.assembly.journal_to_read.copied(history.application) as copy:
             try:
                 lease = copy.acquire(history.application, duration=LEASE)
             except ApplicationLocked as error:

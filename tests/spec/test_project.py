@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scurry.model.errors import SpecInvalid
-from scurry.model.project import LocalTarget, MemoryTarget, OtherTarget, RestTarget
+from scurry.model.project import JournalPlace, LocalTarget, MemoryTarget, OtherTarget, RestTarget
 from scurry.model.values import SecretRef
 from scurry.spec.load import load_project
 from tests.spec.writing import write
@@ -87,7 +87,7 @@ def test_every_setting_is_read(folder: Path) -> None:
     ]
     assert project.repositories[1].password == SecretRef(source="env", name="PW")
     assert project.flink == {"2.3.0": "/opt/flink", "1.20": "https://example.com/flink.tgz"}
-    assert (project.journal, project.java_home) == ("state/journal.db", "/opt/java")
+    assert (project.journal, project.java_home) == (JournalPlace(path="state/journal.db"), "/opt/java")
 
 
 def target(settings: str) -> str:

@@ -362,7 +362,7 @@ DOCUMENTS = {
     "journal-check": Document(
         commands=("journal check",),
         about="What is wrong with a journal, worst first. The exit code is 1 when something is.",
-        fields={"path": "the journal's file", "problems[]": "one for each", **_within("problems[]", _PROBLEM)},
+        fields={"path": "the journal's file, or its address on a server", "problems[]": "one for each", **_within("problems[]", _PROBLEM)},
     ),
 }
 """the middle part of `schema` (`scurry/NAME/1`) → the document"""

@@ -24,15 +24,16 @@ def check(
 ) -> int:
     """Look a journal over: is its file whole, do its records fit together, was anything left open.
 
-    Reads all of it and changes nothing. The exit code is 1 when something is found.
+    Reads all of it and changes nothing. The exit code is 1 when something is found. Of a journal on PostgreSQL it
+    checks the records and how safely the server writes; its files are the server's own business.
     """
     from scurry.cli import failure
 
-    path = file or session.workspace.journal_path
-    problems = session.workspace.check_journal(path)
+    place = str(file) if file else session.workspace.journal_place
+    problems = session.workspace.check_journal(file)
     session.answer(
         "journal-check",
-        {"path": str(path), "problems": [failure.problem_document(problem) for problem in problems]},
-        lambda: failure.problems_text(problems) if problems else f"✓ {path} is whole, and nothing is left open in it",
+        {"path": place, "problems": [failure.problem_document(problem) for problem in problems]},
+        lambda: failure.problems_text(problems) if problems else f"✓ {place} is whole, and nothing is left open in it",
     )
     return ERROR if problems else DONE

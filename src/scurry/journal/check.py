@@ -15,8 +15,10 @@ from scurry.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from scurry.journal.database import Row
 
 _OPEN = """
     SELECT number, kind, application, started_by, started_at,
@@ -50,14 +52,16 @@ _ORPHANS = {
 # A count that is too low would choose a mark again that was used, and the next submit would be refused for ever.
 _COUNTS = {
     "{0!r}: {1} submits are counted as resolved, but {2} are": """
-        SELECT id, resolved_submits, (SELECT COUNT(*) FROM step WHERE application = application.id
-            AND action = 'submit' AND finished_at IS NOT NULL) AS found
-        FROM application WHERE resolved_submits <> found
+        SELECT id, resolved_submits, found FROM (
+            SELECT id, resolved_submits, (SELECT COUNT(*) FROM step WHERE application = application.id
+                AND action = 'submit' AND finished_at IS NOT NULL) AS found FROM application
+        ) AS counted WHERE resolved_submits <> found
     """,
     "{0!r}: {1} stops and snapshots are counted as resolved, but {2} are": """
-        SELECT id, resolved_triggers, (SELECT COUNT(*) FROM step WHERE application = application.id
-            AND action IN ('stop', 'snapshot') AND finished_at IS NOT NULL) AS found
-        FROM application WHERE resolved_triggers <> found
+        SELECT id, resolved_triggers, found FROM (
+            SELECT id, resolved_triggers, (SELECT COUNT(*) FROM step WHERE application = application.id
+                AND action IN ('stop', 'snapshot') AND finished_at IS NOT NULL) AS found FROM application
+        ) AS counted WHERE resolved_triggers <> found
     """,
 }
 _RECORDS: tuple[tuple[str, str, Any], ...] = (
@@ -102,9 +106,14 @@ def _problems(path: Path) -> Iterator[Problem]:
                 hint="The next command that writes brings it up to date.",
             )
             return
-        yield from _orphans(connection)
-        yield from _unreadable(connection)
-        yield from _open_operations(connection)
+        yield from records(lambda query: connection.execute(query).fetchall())
+
+
+def records(rows_of: Callable[[str], Sequence[Row]]) -> Iterator[Problem]:
+    """Yield what does not fit together in the records, what cannot be read, and what was left open: in any database."""
+    yield from _orphans(rows_of)
+    yield from _unreadable(rows_of)
+    yield from _open_operations(rows_of)
 
 
 def _broken_pages(connection: sqlite3.Connection) -> list[Problem]:
@@ -113,23 +122,23 @@ def _broken_pages(connection: sqlite3.Connection) -> list[Problem]:
     return [Problem(message=f"the file is damaged: {text}", hint=hint) for text in told]
 
 
-def _orphans(connection: sqlite3.Connection) -> Iterator[Problem]:
+def _orphans(rows_of: Callable[[str], Sequence[Row]]) -> Iterator[Problem]:
     for message, query in (*_ORPHANS.items(), *_COUNTS.items()):
-        for row in connection.execute(query):
+        for row in rows_of(query):
             yield Problem(message=message.format(*row))
 
 
-def _unreadable(connection: sqlite3.Connection) -> Iterator[Problem]:
+def _unreadable(rows_of: Callable[[str], Sequence[Row]]) -> Iterator[Problem]:
     for what, query, kind in _RECORDS:
-        for application, number, body in connection.execute(query):
+        for application, number, body in rows_of(query):
             try:
                 rows.decode(body, kind) if kind else rows.decode_operation(body)
             except JournalDamaged as error:
                 yield Problem(message=f"{what.format(application, number)}: {error.message}")
 
 
-def _open_operations(connection: sqlite3.Connection) -> Iterator[Problem]:
-    for number, kind, application, owner, since, is_newest in connection.execute(_OPEN):
+def _open_operations(rows_of: Callable[[str], Sequence[Row]]) -> Iterator[Problem]:
+    for number, kind, application, owner, since, is_newest in rows_of(_OPEN):
         hint = "If that one does not run any more, the next `scurry apply` finds out what became of it and goes on."
         if not is_newest:
             hint = "A newer operation hides it: nobody will look for what became of its steps."

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import unquote
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -58,8 +59,9 @@ class Address:
     schema: str = SCHEMA
 
     @classmethod
-    def read(cls, url: str, *, password: str | None = None, schema: str = SCHEMA) -> Address:
-        """Read a `postgresql://` address; what libpq knows may follow behind `?`. Raises `WorkspaceError`."""
+    def read(cls, url: str, *, password: str | None = None) -> Address:
+        """Read an address; behind its `?` may follow what libpq knows, and `schema`. Raises `WorkspaceError`."""
+        url, schema = _without_schema(url)
         try:
             parameters = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
         except psycopg.Error:  # its message quotes the address, and perhaps the password in it
@@ -258,6 +260,16 @@ def _said(error: psycopg.Error) -> str:
     # libpq tells of every address that it tried, each on lines of its own; the reason is the last thing that it says.
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__).rstrip(".")
+
+
+def _without_schema(url: str) -> tuple[str, str]:
+    """libpq refuses what it does not know; two journals in one database are told apart by their schema."""
+    place, _, query = url.partition("?")
+    given = [part for part in query.split("&") if part]
+    ours = [part for part in given if part.startswith("schema=")]
+    rest = "&".join(part for part in given if part not in ours)
+    schema = unquote(ours[-1].removeprefix("schema=")) if ours else ""
+    return f"{place}?{rest}" if rest else place, schema or SCHEMA
 
 
 def _exists(connection: Connection, function: str, address: Address, table: str = "") -> bool:

@@ -101,6 +101,19 @@ class SqlJournal:
         with self._database.reading():
             return summary.snapshots(self._database, application, limit=limit, before=before)
 
+    @contextmanager
+    def copied(self, application: ApplicationId) -> Iterator[SqlJournal]:
+        """A copy of what is written about one application, for the length of the block: what is tried is tried there.
+
+        Leases are copied, too: it can be written where this one could.
+        """
+        from scurry.journal.copying import copied
+        from scurry.journal.process import default_owner
+
+        with copied(self._database, application) as database:
+            owner = self._owner or default_owner()
+            yield SqlJournal(database, clock=self._clock, owner=owner, lease_time=self._lease_time)
+
     # Leases ----------------------------------------------------------------------------------------------------
 
     def acquire(self, application: ApplicationId, *, duration: timedelta) -> Lease:

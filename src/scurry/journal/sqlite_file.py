@@ -10,7 +10,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,12 +69,6 @@ def connect_as_it_is(path: Path) -> sqlite3.Connection:
             raise
         return _connect(path, "ro&immutable=1")
     return connection
-
-
-def copy(path: Path, to: Path) -> None:
-    """Copy a journal as it is now, also while another process writes."""
-    with translated(path), closing(connect_as_it_is(path)) as source, closing(_connect(to, "rwc")) as target:
-        source.backup(target)
 
 
 def make_ready(path: Path) -> None:

@@ -231,7 +231,7 @@ def _read_variable(name: str, value: object) -> Any:
         raise Misplaced(str(error), name) from None
 
 
-_SECRET_SCHEMA: dict[str, Any] = {
+SECRET_SCHEMA: dict[str, Any] = {
     "type": "object",
     "description": "A reference to a secret, resolved at the last moment: an environment variable or a file.",
     "properties": {"env": {"type": "string"}, "file": {"type": "string"}},
@@ -240,7 +240,7 @@ _SECRET_SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 _SCALARS = ["string", "number", "boolean"]
-VALUE_SCHEMA: dict[str, Any] = {"anyOf": [{"type": _SCALARS}, _SECRET_SCHEMA]}
+VALUE_SCHEMA: dict[str, Any] = {"anyOf": [{"type": _SCALARS}, SECRET_SCHEMA]}
 _OPTIONS_SCHEMA: dict[str, Any] = {"type": "object", "additionalProperties": {"type": [*_SCALARS, "object", "array"]}}
 
 

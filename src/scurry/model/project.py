@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from scurry.model.fields import (
+    SECRET_SCHEMA,
     WHOLE,
     Duration,
     Filled,
@@ -38,10 +39,13 @@ from scurry.model.fields import (
     read_duration,
     read_filled,
     read_text,
+    read_value,
 )
+from scurry.model.values import SecretRef, Text
 
 PROJECT_FILE = "scurry.yaml"
 LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "OFF")
+_JOURNAL_EXAMPLE = "postgresql://scurry@db.example.com/scurry"
 BUILT_IN_KINDS = ("local", "rest", "memory")
 
 
@@ -55,6 +59,25 @@ def read_address(value: object) -> str:
     return text.rstrip("/")
 
 
+def read_journal_url(value: object) -> Text:
+    """Read the address of a journal's server, or the reference to a secret that holds it. Raises `ValueError`."""
+    if isinstance(value, SecretRef | Mapping):
+        return read_value(value)
+    text = read_filled(value)
+    if not re.match(r"postgres(ql)?://", text):
+        raise ValueError(f"'{text}' is not an address of PostgreSQL; write for example {_JOURNAL_EXAMPLE}")
+    if re.match(r"[^/]*//[^/@]*:[^/@]*@", text) or re.search(r"[?&](password|sslpassword)=", text):
+        raise ValueError("the address holds a password; write it as {url: …, password: {env: NAME}}")
+    return text
+
+
+def _read_journal(value: object) -> object:
+    """A text alone is an address or a path."""
+    if isinstance(value, str) and "://" in value:
+        return {"url": value}
+    return value if isinstance(value, Mapping | JournalPlace) else {"path": value}
+
+
 def read_log_level(value: object) -> str:
     """Read a level of Log4j. Raises `ValueError`."""
     text = read_text(value).upper()
@@ -65,6 +88,11 @@ def read_log_level(value: object) -> str:
 
 Address: TypeAlias = Annotated[
     str, PlainValidator(read_address), WithJsonSchema({"type": "string", "pattern": "^https?://"})
+]
+JournalUrl: TypeAlias = Annotated[
+    Text,
+    PlainValidator(read_journal_url),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": "^postgres(ql)?://"}, SECRET_SCHEMA]}),
 ]
 LogLevel: TypeAlias = Annotated[
     str, PlainValidator(read_log_level), WithJsonSchema({"type": "string", "enum": list(LOG_LEVELS)})
@@ -218,6 +246,28 @@ def _read_repositories(value: object) -> object:
     return value
 
 
+class JournalPlace(SpecModel):
+    """Where the journal is: in a file, or on a PostgreSQL server that several people and servers share."""
+
+    path: Filled | None = Field(None, description="Path of the file.")
+    url: JournalUrl | None = Field(
+        None,
+        description="Address of a PostgreSQL database, `postgresql://USER@HOST/DATABASE`; what libpq knows may follow "
+        "behind `?`, and `schema`. Or a secret by reference that holds all of it. Needs the extra `postgres`.",
+    )
+    password: Value | None = Field(
+        None, description="The user's password; a secret by reference. Without it, libpq's own ways (`~/.pgpass`, …)."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("either path or url belongs here")
+        if self.password is not None and self.url is None:
+            raise Misplaced("password needs url, too", "password", of_key=True)
+        return self
+
+
 class ProjectEnvironment(SpecModel):
     """What all applications share in one environment; what an application says itself goes before it."""
 
@@ -247,7 +297,15 @@ class Project(SpecModel):
         default_factory=dict,
         description="Where a Flink version comes from instead of PyPI: path or address of a tarball, or a folder.",
     )
-    journal: Filled | None = Field(None, description="Path of the journal; without it, `.scurry/journal.db`.")
+    journal: (
+        Annotated[
+            JournalPlace, BeforeValidator(_read_journal, json_schema_input_type=JournalUrl | Filled | JournalPlace)
+        ]
+        | None
+    ) = Field(
+        None,
+        description="Path of the journal, or the address of its PostgreSQL database; without it, `.scurry/journal.db`.",
+    )
     java_home: Filled | None = Field(None, description="The Java for everything; without it, one that fits is found.")
 
     _root: Path = PrivateAttr(default_factory=Path)
