@@ -103,14 +103,14 @@ class TestSettled:
         "plan": {"nodes": [edge("end", "s1", "s2"), edge("s1"), edge("s2")]},
     }
 
-    def more(self, *watermarks: int) -> dict[str, Any]:
+    def more(self, *watermarks: int, **source: float) -> dict[str, Any]:
         shown = [{"id": f"{n}.currentInputWatermark", "value": str(mark)} for n, mark in enumerate(watermarks)]
-        # One answer for both calls: that for the names, and that for the sums.
-        sums = [{"id": "Source__orders.pendingRecords", "sum": 40.0}, {"id": "numRecordsIn", "sum": 1.0}]
+        # One answer for both calls: that for the names, and that for the numbers.
+        lag = {"id": "Source__orders.pendingRecords", "min": 10.0, "max": 30.0, "sum": 40.0}
         return {
             "vertices/end/watermarks": shown,
             "vertices/s1/subtasks/metrics": [{"id": "numRecordsIn", "sum": 7.0}],
-            "vertices/s2/subtasks/metrics": sums[:1],
+            "vertices/s2/subtasks/metrics": [lag, {"id": "Source__orders.currentOutputWatermark", **source}],
         }
 
     def test_its_watermark_is_the_least_of_the_last_vertex(self, tmp_path: Path) -> None:
@@ -124,6 +124,17 @@ class TestSettled:
         found, _ = seen(tmp_path, detail=self.DETAIL, more=self.more(2_000_000, mark) if mark < 0 else self.more(mark))
         assert found.watermark is None
 
+    @pytest.mark.parametrize(
+        ("least", "greatest", "idle"),
+        [(NONE_YET, 5.0, "vertex s2"), (4.0, 5.0, None), (NONE_YET, NONE_YET, None)],
+    )
+    def test_a_source_of_which_only_some_subtasks_have_a_watermark_is_named(
+        self, least: float, greatest: float, idle: str | None, tmp_path: Path
+    ) -> None:
+        found, _ = seen(tmp_path, detail=self.DETAIL, more=self.more(1, min=least, max=greatest, sum=0.0))
+        assert found.idle_source == idle
+        assert found.source_lag == 40
+
     def test_a_young_one_is_not_asked(self, tmp_path: Path) -> None:
         found, asked = seen(tmp_path, duration=14_000, detail=self.DETAIL, more=self.more(1_000_000))
         assert (found.watermark, found.source_lag) == (None, None)
@@ -132,3 +143,14 @@ class TestSettled:
     def test_a_flink_that_does_not_tell_is_no_failure(self, tmp_path: Path) -> None:
         found, _ = seen(tmp_path, detail=self.DETAIL)
         assert (found.watermark, found.source_lag) == (None, None)
+
+
+@pytest.mark.parametrize(("completed_at", "told"), [(None, "too slow"), (5, "too slow"), (11, None)])
+def test_a_checkpoint_that_failed_is_told_until_one_completes(
+    completed_at: int | None, told: str | None, tmp_path: Path
+) -> None:
+    latest: dict[str, Any] = {"failed": {"id": 3, "trigger_timestamp": 10, "failure_message": "too slow"}}
+    if completed_at is not None:
+        latest["completed"] = {"id": 4, "trigger_timestamp": completed_at}
+    found, _ = seen(tmp_path, more={"checkpoints": {"counts": {"failed": 1}, "latest": latest}})
+    assert found.checkpoint_failure == told

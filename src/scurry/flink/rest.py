@@ -179,11 +179,11 @@ class FlinkRest:
         metrics = self._get(f"/jobs/{job_id}/vertices/{vertex_id}/watermarks", tuple[answers.Metric, ...])
         return tuple(number for metric in metrics if (number := _number(metric.value)) is not None)
 
-    def vertex_sums(self, job_id: str, vertex_id: str, *names: str) -> dict[str, float | None]:
-        """Return metrics of a vertex, added up over its subtasks; without names, which ones there are."""
-        query = f"?{urlencode({'get': ','.join(names), 'agg': 'sum'}, safe=',')}" if names else ""
+    def vertex_metrics(self, job_id: str, vertex_id: str, *names: str) -> tuple[answers.VertexMetric, ...]:
+        """Return least, greatest and sum over a vertex's subtasks; without names, which metrics there are."""
+        query = f"?{urlencode({'get': ','.join(names), 'agg': 'min,max,sum'}, safe=',')}" if names else ""
         path = f"/jobs/{job_id}/vertices/{vertex_id}/subtasks/metrics{query}"
-        return {metric.id: metric.sum for metric in self._get(path, tuple[answers.MetricSum, ...])}
+        return self._get(path, tuple[answers.VertexMetric, ...])
 
     def resource_requirements(self, job_id: str) -> dict[str, answers.VertexRequirement]:
         """Return what the vertices ask for. Raises `RejectedByTarget` where the scheduler is not the adaptive one."""

@@ -283,6 +283,9 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """`SYNC_SAVEPOINT` for the savepoint of a stop"""
     subtasks: int = msgspec.field(name="num_subtasks", default=0)
     acknowledged: int = msgspec.field(name="num_acknowledged_subtasks", default=0)
+    failure_timestamp: int = 0
+    failure_message: str | None = None
+    """a sentence of Flink's; the exception itself is in the logs only"""
 
     @property
     def taken_at(self) -> datetime:
@@ -303,6 +306,7 @@ class LatestCheckpoints(msgspec.Struct, frozen=True, kw_only=True):
 
     completed: Checkpoint | None = None
     savepoint: Checkpoint | None = None
+    failed: Checkpoint | None = None
     restored: Restored | None = None
 
 
@@ -328,7 +332,13 @@ class Externalization(msgspec.Struct, frozen=True, kw_only=True):
 class CheckpointConfig(msgspec.Struct, frozen=True, kw_only=True):
     """`/jobs/:jobid/checkpoints/config`."""
 
+    mode: str = ""
     interval_ms: int = msgspec.field(name="interval", default=-1)
+    timeout_ms: int = msgspec.field(name="timeout", default=-1)
+    min_pause_ms: int = msgspec.field(name="min_pause", default=-1)
+    max_concurrent: int = -1
+    tolerable_failures: int = msgspec.field(name="tolerable_failed_checkpoints", default=-1)
+    unaligned: bool | None = msgspec.field(name="unaligned_checkpoints", default=None)
     externalization: Externalization = Externalization()
 
     @property
@@ -364,10 +374,12 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     value: str | None = None
 
 
-class MetricSum(msgspec.Struct, frozen=True, kw_only=True):
-    """A metric of a vertex, added up over its subtasks; no sum in a list of names."""
+class VertexMetric(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric of a vertex over its subtasks; a list of names holds no numbers."""
 
     id: str
+    min: float | None = None
+    max: float | None = None
     sum: float | None = None
 
 

@@ -109,6 +109,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """how far event time has come in the last vertex; None where it has no watermark, or the target tells none"""
     source_lag: int | None = None
     """records that wait in the sources, as far as they tell"""
+    idle_source: str | None = None
+    """the name of a source of which some subtasks have a watermark and others have none"""
+    checkpoint_failure: str | None = None
+    """why the newest checkpoint failed; None when it completed"""
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ _LONGEST_CAUSES = 4000
 _SKEW, _ABSURD = timedelta(seconds=5), timedelta(days=365)
 _NO_WATERMARK, _LAST_WATERMARK = -(2.0**63), 2.0**63
 """`Long.MIN_VALUE` and `Long.MAX_VALUE`: none yet, and the end of a bounded input"""
-_PENDING = ".pendingRecords"
+_PENDING, _OUTPUT_WATERMARK = ".pendingRecords", ".currentOutputWatermark"
 _AILING = frozenset({JobState.FAILING, JobState.RESTARTING, JobState.FAILED})
 
 
@@ -103,6 +103,31 @@ def retained_checkpoint(rest: FlinkRest, job_id: str, state: JobState, clock: Cl
     return checkpoint_snapshot(latest, job_id) if latest else None
 
 
+def settings(rest: FlinkRest, job_id: str) -> dict[str, str]:
+    """Return the Flink options of a job that its REST API shows; what is off or has no value is left out."""
+    found = {"parallelism.default": str(rest.job_config(job_id).parallelism)}
+    try:
+        kept = rest.checkpoint_config(job_id)
+    except JobNotFound:
+        raise
+    except RejectedByTarget:  # checkpointing is off
+        return found
+    prefix = "execution.checkpointing"
+    numbers = {
+        f"{prefix}.interval": (kept.interval_ms, " ms"),
+        f"{prefix}.timeout": (kept.timeout_ms, " ms"),
+        f"{prefix}.min-pause": (kept.min_pause_ms, " ms"),
+        f"{prefix}.max-concurrent-checkpoints": (kept.max_concurrent, ""),
+        f"{prefix}.tolerable-failed-checkpoints": (kept.tolerable_failures, ""),
+    }
+    found |= {option: f"{number}{unit}" for option, (number, unit) in numbers.items() if number >= 0}
+    if kept.mode:
+        found[f"{prefix}.mode"] = kept.mode.upper()
+    if kept.unaligned is not None:
+        found[f"{prefix}.unaligned.enabled"] = str(kept.unaligned).lower()
+    return found
+
+
 def _keeps_checkpoints(rest: FlinkRest, job_id: str, state: JobState) -> bool:
     try:
         kept = rest.checkpoint_config(job_id).externalization
@@ -154,9 +179,17 @@ def _with_details(rest: FlinkRest, summary: JobSummary, clock: Clock) -> Job:
         latest_checkpoint=_latest(rest, job, checkpoints, clock),
         restored_from=_started_from(checkpoints.latest.restored, job.id),
         root_exception=_reason(failures) if ails else None,
+        checkpoint_failure=_checkpoint_failure(checkpoints),
         failures=_failures(failures, detail, clock),
         **_flow(rest, summary, detail),
     )
+
+
+def _checkpoint_failure(checkpoints: Checkpoints) -> str | None:
+    failed, completed = checkpoints.latest.failed, checkpoints.latest.completed
+    if failed is None or (completed and completed.trigger_timestamp > failed.trigger_timestamp):
+        return None
+    return failed.failure_message
 
 
 def _latest(rest: FlinkRest, job: Job, checkpoints: Checkpoints, clock: Clock) -> Snapshot | None:
@@ -222,7 +255,8 @@ class _Flow(TypedDict, total=False):
     back_pressure: float
     back_pressured: str
     watermark: datetime | None
-    source_lag: int | None
+    source_lag: int
+    idle_source: str | None
 
 
 def _flow(rest: FlinkRest, summary: JobSummary, detail: JobDetail) -> _Flow:
@@ -239,7 +273,7 @@ def _flow(rest: FlinkRest, summary: JobSummary, detail: JobDetail) -> _Flow:
     if summary.state != "RUNNING" or summary.duration < _SETTLED_MS:
         return flow
     try:
-        return flow | {"watermark": _watermark(rest, detail), "source_lag": _source_lag(rest, detail)}
+        return flow | {"watermark": _watermark(rest, detail)} | _sources(rest, detail)
     except RejectedByTarget:
         return flow
 
@@ -250,11 +284,18 @@ def _watermark(rest: FlinkRest, detail: JobDetail) -> datetime | None:
     return moment(int(least)) if _NO_WATERMARK < least < _LAST_WATERMARK else None
 
 
-def _source_lag(rest: FlinkRest, detail: JobDetail) -> int | None:
-    """Return what the sources say waits (`pendingRecords`, under each source's own name), of the first few."""
-    found: list[float] = []
+def _sources(rest: FlinkRest, detail: JobDetail) -> _Flow:
+    """Return what the first few sources tell under their own names: what waits in them, and which of them stands."""
+    waiting: list[float] = []
+    idle: str | None = None
+    names = {vertex.id: vertex.name for vertex in detail.vertices}
     for vertex in detail.plan.sources[:_MOST_SOURCES]:
-        names = [name for name in rest.vertex_sums(detail.jid, vertex) if name.endswith(_PENDING)]
-        if names:
-            found += [number for number in rest.vertex_sums(detail.jid, vertex, *names).values() if number is not None]
-    return int(sum(found)) if found else None
+        there = (metric.id for metric in rest.vertex_metrics(detail.jid, vertex))
+        wanted = [name for name in there if name.endswith((_PENDING, _OUTPUT_WATERMARK))]
+        for metric in rest.vertex_metrics(detail.jid, vertex, *wanted) if wanted else ():
+            if metric.id.endswith(_PENDING):
+                waiting.append(metric.sum or 0)
+            elif metric.min is not None and metric.max is not None and metric.min <= _NO_WATERMARK < metric.max:
+                idle = names.get(vertex, vertex)
+    flow: _Flow = {"idle_source": idle}
+    return flow | {"source_lag": int(sum(waiting))} if waiting else flow
