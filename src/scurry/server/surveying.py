@@ -73,6 +73,7 @@ class Surveyor:
         why = worth_a_look(tracked.history, sight, tracked.seen)
         if why is None:
             tracked.unlike_since = None
+            tracked.seen = tracked.seen or sight
             why = _by_time(tracked, now)
         else:
             tracked.unlike_since = tracked.unlike_since or now
