@@ -72,6 +72,8 @@ class Rule:
     """empty: any"""
     path: str = ""
     """without the query; `*` stands for one segment; empty: any"""
+    after: str = ""
+    """`METHOD PATH`: only requests that come after such a one count"""
     nth: int = 1
     """the first that is hit, of those that match, from 1"""
     times: int = 1
@@ -85,8 +87,7 @@ class Rule:
 
     def matches(self, method: str, path: str) -> bool:
         """Whether it is about such requests."""
-        pattern = re.escape(self.path).replace(r"\*", "[^/]+")
-        return self.method in {"", method} and (not self.path or re.fullmatch(pattern, path) is not None)
+        return self.method in {"", method} and (not self.path or _is_like(self.path, path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,13 +279,25 @@ class _Armed:
     """A rule that counts."""
 
     rule: Rule
+    is_awake: bool = field(init=False)
     matched: int = field(default=0, init=False)
 
+    def __post_init__(self) -> None:
+        self.is_awake = not self.rule.after
+
     def hits(self, request: _Request) -> bool:
+        if not self.is_awake:
+            method, _, path = self.rule.after.partition(" ")
+            self.is_awake = method == request.method and _is_like(path, request.path)
+            return False
         if not self.rule.matches(request.method, request.path):
             return False
         self.matched += 1
         return self.rule.nth <= self.matched < self.rule.nth + self.rule.times
+
+
+def _is_like(pattern: str, path: str) -> bool:
+    return re.fullmatch(re.escape(pattern).replace(r"\*", "[^/]+"), path) is not None
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+import java.nio.file.Files;
 import java.nio.file.Paths;
 import java.util.HashMap;
 import java.util.Map;
@@ -83,6 +84,17 @@ public final class Ledger {
         @Override
         public void snapshotState(FunctionSnapshotContext context) throws Exception {
             Thread.sleep(Long.parseLong(wish.getOrDefault("slow-snapshot", "0")));
+            while (isTold("slow")) {
+                Thread.sleep(20);
+            }
+            if (isTold("fail")) {
+                throw new IllegalStateException("told to write no state");
+            }
+        }
+
+        /** Whether a file of that name is in the folder `trouble`: so a job that runs can be told to misbehave. */
+        private boolean isTold(String what) {
+            return wish.containsKey("trouble") && Files.exists(Paths.get(wish.get("trouble"), what));
         }
 
         @Override
