@@ -106,7 +106,8 @@ class Workspace:
         if len(histories) > DETAILED:
             surveys = {name: self._survey(name) for name in {_target_of(history) for history in histories}}
             return tuple(survey_report(history, surveys[_target_of(history)]) for history in histories)
-        return tuple(report(history, self._look(history)) for history in histories)
+        now = self.clock.now()
+        return tuple(report(history, self._look(history), now=now) for history in histories)
 
     def history(self, application: str, *, limit: int = 20) -> tuple[tuple[Revision, ...], tuple[OperationRecord, ...]]:
         """Return revisions and operations, newest first."""
@@ -170,10 +171,11 @@ class Workspace:
 
     def diagnose(self, application: str) -> Diagnosis:
         """Return what is wrong with an application, root cause first."""
-        from scurry.engine.diagnosis import diagnose
+        from scurry.engine.diagnosis import Moment, diagnose
 
         observed, history = self.observe(application)
-        return diagnose(history, observed)
+        operations = self._reading.operations(application, limit=5)
+        return diagnose(history, observed, Moment(now=self.clock.now(), operations=operations))
 
     @property
     def journal_place(self) -> str:
