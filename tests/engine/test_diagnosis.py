@@ -96,7 +96,9 @@ def test_the_exception_comes_before_what_follows_from_it() -> None:
 def test_without_an_earlier_revision_no_rollback_is_proposed() -> None:
     found = diagnose(HISTORY, _job(state=JobState.FAILED, root_exception="boom"))
     assert _whats(found) == ["The job ended with an exception: boom"]
-    assert found.findings[0].todo == "When the cause is gone, run:\n  scurry apply FILE"
+    assert found.findings[0].todo == (
+        "It is not among the failures that scurry knows. When the cause is gone, run:\n  scurry apply FILE"
+    )
 
 
 def test_one_restart_is_told_as_one() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scurry.cli.text import bold
+from scurry.cli.text import bold, paint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,17 +31,21 @@ def text(diagnosis: Diagnosis, *, verbose: bool) -> str:
     head = f"{bold(diagnosis.name)} on {diagnosis.target}, {diagnosis.phase.value}"
     if not diagnosis.findings:
         return f"{head}\n" + ("Nothing is wrong." if diagnosis.is_well else "It is not healthy.")
+    if diagnosis.is_well:
+        head += "\nNothing is wrong. Worth knowing:"
     return "\n".join([head, *_findings(diagnosis, verbose=verbose)])
 
 
 def _findings(diagnosis: Diagnosis, *, verbose: bool) -> Iterator[str]:
     for number, finding in enumerate(diagnosis.findings, 1):
-        yield f"{number}. {finding.what}"
+        code = paint(f" [{finding.code}]", "dim") if finding.code else ""
+        yield f"{number}. {finding.what}{code}"
+        yield from (f"     {paint('seen:', 'dim')} {line}" for line in finding.evidence if line)
         lines = (finding.detail or "").splitlines()
         kept = lines if verbose else lines[:SHOWN_LINES]
-        if len(lines) > 1:
+        if len(lines) > 1 and (verbose or finding.code is None):
             yield from (f"     {line}" for line in kept)
-        if len(kept) < len(lines):
+        if len(kept) < len(lines) and finding.code is None:
             yield f"     … {len(lines) - len(kept)} more lines; to see them, add --verbose"
         if finding.todo:
             yield from (f"   {line}" for line in finding.todo.split("\n"))

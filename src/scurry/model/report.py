@@ -42,6 +42,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """whole exceptions and the like"""
     todo: str | None = None
     """what to do; a command on a line of its own"""
+    code: str | None = None
+    """the entry of the catalogue of failures (docs/reference/failures.md) that it is; None: it is in none"""
+    evidence: tuple[str, ...] = ()
+    """what it was recognised by: lines of exceptions, figures"""
+    harmless: bool = False
+    """worth knowing, but nothing is wrong because of it"""
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
