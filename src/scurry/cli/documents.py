@@ -96,6 +96,8 @@ _JOB = {
     "back_pressured?": "the name of that vertex",
     "watermark?": "how far event time has come in the last vertex",
     "source_lag?": "records that wait in the sources, as far as they tell",
+    "idle_source?": "the name of a source of which some subtasks have a watermark and others have none",
+    "checkpoint_failure?": "why the newest checkpoint failed; null when it completed",
 }
 _APPLICATION_STATUS = {
     "name": "the application's name, or `name@environment`",
@@ -265,6 +267,9 @@ DOCUMENTS = {
             "findings[].detail?": "whole exceptions and the like",
             "findings[].todo?": "what to do; a command on a line of its own",
         },
+            "findings[].code?": "the known failure that it is, see [failures](failures.md); null when it is in none",
+            "findings[].evidence[]": "what it was recognised by: lines of exceptions, figures",
+            "findings[].harmless": "whether it is only worth knowing",
     ),
     "validate": Document(
         commands=("validate",),
