@@ -58,7 +58,7 @@ def test_every_setting_is_read(folder: Path) -> None:
                     token: {env: TOKEN}
                     headers: {X-Team: delays}
                     savepoints: s3://bucket/savepoints
-                    timeouts: {read: 1min}
+                    timeouts: {read: 1min, run: 10min}
                   toy: {kind: memory}
                 environments: {prod: {target: eu, variables: {a: 1}}}
                 repositories:
@@ -80,6 +80,7 @@ def test_every_setting_is_read(folder: Path) -> None:
     assert (eu.url, eu.verify, eu.ca) == ("https://flink.example.com/prefix", True, "ca.pem")
     assert eu.token == SecretRef(source="env", name="TOKEN")
     assert (eu.timeouts.connect, eu.timeouts.read) == (timedelta(seconds=5), timedelta(minutes=1))
+    assert eu.timeouts.run == timedelta(minutes=10)
     assert isinstance(project.targets["toy"], MemoryTarget)
     assert [repository.url for repository in project.repositories] == [
         "https://maven.example.com/repository",

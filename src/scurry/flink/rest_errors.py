@@ -160,7 +160,7 @@ _BROKEN_TLS = (
     " `http://` instead of `https://`."
 )
 """a server that wants a certificate may say so only by breaking off, in TLS 1.3 even after the handshake"""
-_RAISE_TIMEOUT = "If it is only slow, raise `timeouts.read` of the target."
+_RAISE_TIMEOUT = "If it is only slow, raise `timeouts.read` of the target; `timeouts.run` where `main` runs."
 
 Made: TypeAlias = type[TargetError]
 

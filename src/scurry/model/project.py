@@ -143,6 +143,11 @@ class Timeouts(SpecModel):
     read: Duration = Field(
         read_duration("30s"), json_schema_extra={"default": "30s"}, description="Until an answer comes. Default: 30s."
     )
+    run: Duration = Field(
+        read_duration("5m"),
+        json_schema_extra={"default": "5m"},
+        description="The same where the program's `main` runs first, or a file is sent. Default: 5m.",
+    )
 
 
 class RestTarget(SpecModel):

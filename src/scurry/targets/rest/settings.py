@@ -42,6 +42,7 @@ def rest_settings(settings: Settings, root: Path) -> RestSettings:
         headers=settings.headers,
         connect_timeout_s=settings.timeouts.connect.total_seconds(),
         timeout_s=settings.timeouts.read.total_seconds(),
+        run_timeout_s=settings.timeouts.run.total_seconds(),
     )
 
 
