@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from scurry.assembly import Assembly
+    from scurry.engine.adoption import Wanted
     from scurry.engine.executor import Executor
     from scurry.flink.cluster import LocalClusters
     from scurry.flink.runtimes import Runtimes
@@ -66,25 +67,6 @@ class Workspace:
     def validate(self, file: Path, *, environment: str | None = None) -> tuple[str, ...]:
         """Read a spec and everything that it refers to on this machine. Returns notes. Raises `SpecInvalid`."""
         return self.assembly.validate(file, environment)
-
-    def check_distinct(self, files: Sequence[Path], *, environment: str | None = None) -> None:
-        """Refuse files of which two describe one application: the later would undo the earlier. Raises `SpecInvalid`.
-
-        What is wrong with a file otherwise is told when its turn comes.
-        """
-        from scurry.model.errors import Problem, SpecInvalid
-
-        seen: dict[str, Path] = {}
-        for file in files:
-            try:
-                loaded = self.assembly.load(file, environment)
-            except SpecInvalid:
-                continue
-            first = seen.setdefault(loaded.id, file)
-            if first is not file:
-                message = f"{loaded.id!r} is described by {str(first)!r}, too: each would undo the other"
-                hint = "Give one of them another name, or leave one out."
-                raise SpecInvalid((Problem(message=message, place=loaded.place("name"), hint=hint),))
 
     def plan(self, file: Path, *, environment: str | None = None, target: str | None = None) -> Plan:
         """Return what `apply` would do now, and why. Changes nothing outside the workspace's own stores."""
@@ -218,6 +200,35 @@ class Workspace:
                 wait=wait,
             )
 
+    def adopt(
+        self,
+        file: Path,
+        wanted: Wanted,
+        *,
+        environment: str | None = None,
+        target: str | None = None,
+        confirm: Confirm,
+        wait: timedelta | None = None,
+    ) -> Applied:
+        """Take what runs, and the journal does not know, into it. Raises `PlanError` or `Refused` when it is unfit."""
+        from scurry.engine.adoption import plan_adoption
+
+        if wanted.name in self._reading.applications():
+            raise Refused(f"{wanted.name!r} is another application here; its job is not to be had")
+        wish = self.assembly.wish(file, environment, target)
+        desired = wish.desired
+        place = self.target(desired.target)
+        with wish.placing_errors():
+            return self._change(
+                desired.application,
+                desired.target,
+                lambda observed, history: plan_adoption(
+                    desired, wanted, place, observed=observed, history=history, now=self.clock.now()
+                ),
+                confirm=confirm,
+                wait=wait,
+            )
+
     def rollback(
         self, application: str, *, to: int | None = None, confirm: Confirm, wait: timedelta | None = None
     ) -> Applied:
@@ -225,12 +236,7 @@ class Workspace:
         from scurry.engine import verbs
 
         revision = self.revision(application, to) if to is not None else None
-        return self._verb(
-            application,
-            lambda observed, history: verbs.plan_rollback(observed, history, now=self.clock.now(), to=revision),
-            confirm=confirm,
-            wait=wait,
-        )
+        return self._verb(application, self._by(verbs.plan_rollback, to=revision), confirm=confirm, wait=wait)
 
     def stop(
         self,
@@ -245,12 +251,7 @@ class Workspace:
         from scurry.engine import verbs
 
         return self._verb(
-            application,
-            lambda observed, history: verbs.plan_stop(
-                observed, history, now=self.clock.now(), snapshot=snapshot, drain=drain
-            ),
-            confirm=confirm,
-            wait=wait,
+            application, self._by(verbs.plan_stop, snapshot=snapshot, drain=drain), confirm=confirm, wait=wait
         )
 
     def start(
@@ -259,12 +260,7 @@ class Workspace:
         """Start what does not run, from its latest state, from a named snapshot, or from none."""
         from scurry.engine import verbs
 
-        return self._verb(
-            application,
-            lambda observed, history: verbs.plan_start(observed, history, now=self.clock.now(), source=source),
-            confirm=confirm,
-            wait=wait,
-        )
+        return self._verb(application, self._by(verbs.plan_start, source=source), confirm=confirm, wait=wait)
 
     def restart(
         self, application: str, *, source: str = "latest", confirm: Confirm, wait: timedelta | None = None
@@ -272,12 +268,7 @@ class Workspace:
         """Stop and start again, with no change of the configuration."""
         from scurry.engine import verbs
 
-        return self._verb(
-            application,
-            lambda observed, history: verbs.plan_restart(observed, history, now=self.clock.now(), source=source),
-            confirm=confirm,
-            wait=wait,
-        )
+        return self._verb(application, self._by(verbs.plan_restart, source=source), confirm=confirm, wait=wait)
 
     def scale(self, application: str, parallelism: int, *, confirm: Confirm, wait: timedelta | None = None) -> Applied:
         """Change the parallelism of the current revision."""
@@ -295,12 +286,7 @@ class Workspace:
         """Take a savepoint; the job goes on."""
         from scurry.engine import verbs
 
-        return self._verb(
-            application,
-            lambda observed, history: verbs.plan_snapshot(observed, history, now=self.clock.now()),
-            confirm=confirm,
-            wait=wait,
-        )
+        return self._verb(application, self._by(verbs.plan_snapshot), confirm=confirm, wait=wait)
 
     def drop_snapshot(
         self, application: str, location: str, *, confirm: Confirm, wait: timedelta | None = None
@@ -320,12 +306,7 @@ class Workspace:
         """Stop the job, with a last snapshot unless told otherwise, and forget the application."""
         from scurry.engine import verbs
 
-        return self._verb(
-            application,
-            lambda observed, history: verbs.plan_delete(observed, history, now=self.clock.now(), snapshot=snapshot),
-            confirm=confirm,
-            wait=wait,
-        )
+        return self._verb(application, self._by(verbs.plan_delete, snapshot=snapshot), confirm=confirm, wait=wait)
 
     def reconcile(self, application: str, decide: Decide) -> Applied:
         """Do what is decided from what is seen under the lease; nobody is asked. For the reconciling server.
@@ -374,6 +355,10 @@ class Workspace:
         if name not in self._targets:
             self._targets[name] = self.assembly.target(name)
         return self._targets[name]
+
+    def _by(self, plan: Callable[..., Plan], **options: object) -> Decide:
+        """Return the decision that a verb's plan is, at the time when it is made."""
+        return lambda observed, history: plan(observed, history, now=self.clock.now(), **options)
 
     def _verb(self, application: str, decide: Decide, *, confirm: Confirm, wait: timedelta | None) -> Applied:
         target = _target_of(self._known(application))

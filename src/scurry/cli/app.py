@@ -16,6 +16,7 @@ COMMANDS = {
     "plan": "apply",
     "apply": "apply",
     "rollback": "apply",
+    "adopt": "adopt",
     "status": "look",
     "watch": "look",
     "diagnose": "look",

@@ -99,10 +99,11 @@ def apply(
 
     Shows the plan and asks. Several files are applied one after the other, up to the first failure.
     """
+    from scurry.fleet import check_distinct
     from scurry.model.errors import ScurryError
 
     if len(files) > 1:
-        session.workspace.check_distinct(files, environment=environment)
+        check_distinct(session.workspace, files, environment=environment)
     progress = _Progress(left=list(files))
     while progress.left and not progress.has_failed:
         file = progress.left.pop(0)

@@ -142,7 +142,8 @@ _PLAN = {
     **_within("snapshot?", _SNAPSHOT),
     "changes[]": "what would be done, in order",
     "changes[].operation": (
-        "`deploy`, `upgrade`, `rescale`, `adjust`, `suspend`, `resume`, `take-snapshot`, `drop-snapshot` or `delete`"
+        "`deploy`, `upgrade`, `rescale`, `adjust`, `suspend`, `resume`, `take-snapshot`, `drop-snapshot`, "
+        "`delete` or `adopt`"
     ),
     "changes[].reason": "why",
     "changes[].restore?": "where the new job's state comes from; null when no job is started",
@@ -202,7 +203,7 @@ DOCUMENTS = {
     ),
     "apply": Document(
         commands=(
-            *("apply", "rollback", "stop", "start", "restart", "scale", "delete"),
+            *("apply", "adopt", "rollback", "stop", "start", "restart", "scale", "delete"),
             *("snapshot create", "snapshot drop"),
         ),
         about=(

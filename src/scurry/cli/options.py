@@ -24,6 +24,7 @@ Files = Annotated[
     # What cannot be read is told by the one who reads it, with what to do.
     typer.Argument(metavar="FILE", help="Specs of applications, taken one after the other.", readable=False),
 ]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Spec of the application.", readable=False)]
 Name = Annotated[
     str,
     typer.Argument(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from scurry.cli.text import bold, paint
 from scurry.model.operation import (
     Adjust,
+    Adopt,
     Delete,
     Deploy,
     DropSnapshot,
@@ -88,7 +89,7 @@ def operation_name(operation: Operation) -> str:
 def _sign(operation: Operation) -> tuple[str, str]:
     """Return the sign and its colour: `-/+` where a job ends and another one starts, as OpenTofu has it."""
     match operation:
-        case Deploy() | Resume() | TakeSnapshot():
+        case Deploy() | Resume() | TakeSnapshot() | Adopt():
             return "+", "green"
         case Upgrade():
             return "-/+", "yellow"

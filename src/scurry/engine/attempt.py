@@ -11,7 +11,7 @@ import msgspec
 from scurry.engine import health
 from scurry.model.errors import Refused, ScurryError, TargetUnavailable
 from scurry.model.journal import OperationRecord
-from scurry.model.operation import Action, Deploy, Operation, Outcome, Rescale, Resume, Step, Upgrade
+from scurry.model.operation import Action, Adopt, Deploy, Operation, Outcome, Rescale, Resume, Step, Upgrade
 from scurry.model.reporting import SilentActivity
 from scurry.model.snapshot import FromLatest, FromSnapshot, Restore, Snapshot, Stateless
 
@@ -70,6 +70,8 @@ class Attempt:
         operation = self.record.operation
         if isinstance(operation, Deploy | Resume | Upgrade):
             self.restore = operation.restore
+        if isinstance(operation, Adopt):
+            self.job_id = operation.job_id
 
     @property
     def operation(self) -> Operation:

@@ -19,7 +19,19 @@ from scurry.engine.marks import DerivedMarks
 from scurry.model.errors import PlanOutdated, ScurryError, TargetUnavailable
 from scurry.model.journal import Intent, OperationOutcome, OperationRecord, RevisionOutcome
 from scurry.model.observed import Observed
-from scurry.model.operation import Action, Adjust, Delete, Deploy, Operation, Outcome, Rescale, Resume, Suspend, Upgrade
+from scurry.model.operation import (
+    Action,
+    Adjust,
+    Adopt,
+    Delete,
+    Deploy,
+    Operation,
+    Outcome,
+    Rescale,
+    Resume,
+    Suspend,
+    Upgrade,
+)
 from scurry.model.result import Applied, ApplyOutcome, Failure
 from scurry.model.snapshot import FromSnapshot
 
@@ -160,14 +172,15 @@ class Executor:
             if revision is not None and attempt.starts_a_job:
                 verdict = RevisionOutcome.BAD if unhealthy else RevisionOutcome.HEALTHY
                 journal.judge_revision(self.lease, revision, verdict, error=unhealthy)
-            elif revision is not None:
+            elif revision is not None and not (isinstance(record.operation, Adopt) and not record.operation.sound):
                 journal.judge_revision(self.lease, revision, RevisionOutcome.HEALTHY)
             journal.finish_operation(self.lease, record.id, outcome, error=unhealthy, gap_s=attempt.gap_s)
             if isinstance(record.operation, Delete):
                 journal.set_intent(self.lease, Intent.ABSENT)
         if unhealthy and attempt.desired:
             return self._failed(attempt.desired, revision, attempt, _unhealthy(unhealthy), may_roll_back=may_roll_back)
-        stopped = isinstance(record.operation, Suspend | Delete)
+        adopted_state = isinstance(record.operation, Adopt) and record.operation.job_id is None
+        stopped = isinstance(record.operation, Suspend | Delete) or adopted_state
         return Applied(
             application=record.application,
             outcome=ApplyOutcome.SUSPENDED if stopped else ApplyOutcome.CONVERGED,
@@ -213,7 +226,7 @@ class Executor:
 
     def _revision(self, operation: Operation, history: History) -> int | None:
         """Number the operation's wish; a restart of what is current, and what carries no wish, gets no new number."""
-        if not isinstance(operation, Deploy | Upgrade | Rescale | Resume | Adjust):
+        if not isinstance(operation, Deploy | Upgrade | Rescale | Resume | Adjust | Adopt):
             return None
         current = history.current
         same = current is not None and current.desired.digest() == operation.desired.digest()
@@ -240,6 +253,8 @@ def _intent(operation: Operation) -> Intent | None:
     match operation:
         case Deploy() | Upgrade() | Rescale() | Resume() | Adjust():
             return Intent.RUN
+        case Adopt():
+            return Intent.RUN if operation.job_id else Intent.SUSPEND
         case Suspend():
             return Intent.SUSPEND
         case _:

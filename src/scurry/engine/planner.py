@@ -82,8 +82,8 @@ def refuse_strangers(application: str, observed: Observed) -> None:
     raise Refused(
         f"a job named {stranger.name!r} (id {stranger.id}) is running that scurry did not start; "
         f"starting {application!r} beside it would run it twice",
-        hint="Stop that job with a savepoint and start from it:\n"
-        f"  scurry start {application} --from SAVEPOINT\nor give the application another name.",
+        hint="To take it over as it runs:\n  scurry adopt FILE --job latest\n"
+        "Else stop it with a savepoint, or give the application another name.",
     )
 
 
@@ -230,6 +230,7 @@ def _resume(desired: Desired, observed: Observed, history: History, phase: Phase
     found = difference.differences(history.current.desired, desired)
     if difference.greatest(found) is Impact.MOVE:
         raise _move_refused(desired, history.current.desired)
+    refuse_strangers(desired.application, observed)
     interrupted = history.interrupted
     why = (
         f"{_operation_name(interrupted.operation)} of {interrupted.started_by} was interrupted"

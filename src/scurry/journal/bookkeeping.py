@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scurry.journal.rows import decode_operation, encode, stamp
-from scurry.model.operation import Action, DropSnapshot, Outcome
+from scurry.model.operation import Action, Adopt, DropSnapshot, Outcome
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,6 +72,9 @@ def conclude(database: Database, application: str, *, operation: int, kind: str)
     match kind:
         case "adjust" | "rescale":
             _make_current(database, application, operation)
+        case "adopt":
+            _make_current(database, application, operation)
+            _adopt(database, application, operation)
         case "delete":
             # What was before a delete is over: nothing is rolled back to it. Its revisions keep their numbers, and its
             # snapshots stay, since an application that is deployed again may start from them.
@@ -85,6 +88,26 @@ def conclude(database: Database, application: str, *, operation: int, kind: str)
             )
         case _:
             pass
+
+
+def _adopt(database: Database, application: str, operation: int) -> None:
+    """The job that runs is one that no submit of this journal started; with it come the snapshots that it left."""
+    [(body,)] = database.rows("SELECT body FROM operation WHERE application = ? AND number = ?", application, operation)
+    adopted = decode_operation(body)
+    if not isinstance(adopted, Adopt):
+        raise AssertionError("called for an adoption")
+    database.execute(
+        "UPDATE application SET job_id = ?, stopped = ?, restored = ? WHERE id = ?",
+        adopted.job_id,
+        int(adopted.job_id is None),
+        encode(adopted.restored) if adopted.restored else None,
+        application,
+    )
+    for snapshot in adopted.snapshots:
+        if not database.rows(
+            "SELECT 1 FROM snapshot WHERE application = ? AND location = ?", application, snapshot.location
+        ):
+            keep(database, application, snapshot)
 
 
 def mark_newest_healthy(database: Database, application: str, digest: str) -> None:

@@ -89,7 +89,24 @@ class Delete(msgspec.Struct, frozen=True, kw_only=True, tag="delete"):
     snapshot: bool = True
 
 
-Operation: TypeAlias = Deploy | Upgrade | Rescale | Adjust | Suspend | Resume | TakeSnapshot | DropSnapshot | Delete
+class Adopt(msgspec.Struct, frozen=True, kw_only=True, tag="adopt"):
+    """Take what this journal does not know into it: a job that runs, or only its state. Nothing changes outside."""
+
+    desired: Desired
+    """what runs, as far as the target shows it; the rest as the spec says"""
+    job_id: str | None
+    """None: no job runs, and the application is suspended, with its state in `snapshots`"""
+    sound: bool
+    """the whole job ran when it was adopted: its revision counts as healthy"""
+    restored: Snapshot | None = None
+    """what it was started from"""
+    snapshots: tuple[Snapshot, ...] = ()
+    """what it, and the job before it, have left where the target can see it"""
+
+
+Operation: TypeAlias = (
+    Deploy | Upgrade | Rescale | Adjust | Suspend | Resume | TakeSnapshot | DropSnapshot | Delete | Adopt
+)
 
 
 class Action(StrEnum):

@@ -144,6 +144,20 @@ class Heals(Protocol):
         """Put back what died of the place, so that its applications can recover. Called before anything is changed."""
 
 
+@runtime_checkable
+class TellsOfStrangers(Protocol):
+    """What a target is, too, if it can tell more of a job that scurry did not start. Only looks."""
+
+    def settings(self, job_id: str) -> Mapping[str, str]:
+        """Return a job's Flink options as far as the target shows them. Raises `JobNotFound`, `TargetUnavailable`."""
+
+    def left_by(self, job: Job) -> tuple[Snapshot, ...]:
+        """Return what a job, and the one that it was started from, have left that this machine can see, newest first.
+
+        Not the checkpoints of the job itself while it runs: those come and go.
+        """
+
+
 class Journal(Protocol):
     """The durable truth: revisions, operations and steps, snapshots, leases.
 
@@ -271,4 +285,5 @@ __all__ = [
     "Secrets",
     "StepContext",
     "Target",
+    "TellsOfStrangers",
 ]

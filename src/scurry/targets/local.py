@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from scurry.model.operation import Operation
     from scurry.model.ports import Log, Marks, StepContext
     from scurry.model.project import LocalTarget as Settings
+    from scurry.model.snapshot import Snapshot
     from scurry.targets.services import TargetServices
 
 _LEAST_SLOTS = 4
@@ -102,6 +103,14 @@ class LocalTarget:
         version = operation.desired.flink_version
         title = f"make sure that Flink {version} runs on this machine"
         return (Step(action=Action.PREPARE, mark=version, title=title, inputs={"flink_version": version}), *steps)
+
+    def settings(self, job_id: str) -> Mapping[str, str]:
+        """Return a job's Flink options as far as its cluster shows them."""
+        return self._owner(job_id).settings(job_id)
+
+    def left_by(self, job: Job) -> tuple[Snapshot, ...]:
+        """Return what a job and the one before it have left on the disk."""
+        return self._places.left_by(job)
 
     def logs(self, application: str, flink_version: str) -> Sequence[Log]:
         """Return the logs of the cluster's processes; they outlive it."""

@@ -11,6 +11,7 @@ from scurry.model.desired import Desired, UpgradeMode
 from scurry.model.operation import (
     Action,
     Adjust,
+    Adopt,
     Delete,
     Deploy,
     DropSnapshot,
@@ -37,7 +38,7 @@ def steps(operation: Operation, marks: Marks) -> tuple[Step, ...]:  # noqa: C901
             return (*_before(operation.desired, operation.job_id), _end(operation, marks), _submit(marks))
         case Rescale():
             return (_of_job(Action.RESCALE, operation.job_id, operation.job_id, "rescale job"),)
-        case Adjust():
+        case Adjust() | Adopt():
             return ()
         case Suspend():
             return (_stop_or_cancel(operation.job_id, marks, snapshot=operation.snapshot, drain=operation.drain),)

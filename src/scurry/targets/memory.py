@@ -73,6 +73,7 @@ class MemoryJob(msgspec.Struct, kw_only=True):
     job: Job
     behaviour: Behaviour
     state: State
+    config: dict[str, str] = {}
 
 
 class Memory(msgspec.Struct, kw_only=True):
@@ -142,6 +143,19 @@ class MemoryTarget:
                 return Outcome() if step.inputs["location"] not in memory.savepoints else None
             case _:
                 return None
+
+    def settings(self, job_id: str) -> Mapping[str, str]:
+        """Return a job's Flink options."""
+        entry = self._load().jobs.get(job_id)
+        if entry is None:
+            raise JobNotFound(f"there is no job {job_id}", target=self.name)
+        return entry.config
+
+    def left_by(self, job: Job) -> tuple[Snapshot, ...]:
+        """Return the savepoints of a job and what it was started from."""
+        found = self._load().savepoints.values()
+        own = (kept for kept in found if kept.job_id == job.id and kept.kind is SnapshotKind.SAVEPOINT)
+        return (*own, *(kept for kept in found if kept.location == job.restored_from))
 
     def steps(self, operation: Operation, marks: Marks) -> tuple[Step, ...]:
         """Lower an operation to steps."""
@@ -251,7 +265,7 @@ class MemoryTarget:
             self._commit(memory, desired.application, state)
         job = self._job(desired, step.mark, behaviour, location)
         state = State(history=(*state.history, step.mark), position=state.position, committed=state.position)
-        memory.jobs[step.mark] = MemoryJob(job=job, behaviour=behaviour, state=state)
+        memory.jobs[step.mark] = MemoryJob(job=job, behaviour=behaviour, state=state, config=_shown(desired))
         if self.writes_checkpoints:
             memory.jobs[step.mark].job = msgspec.structs.replace(job, checkpoints=CheckpointCounts())
             self._checkpoint(memory, memory.jobs[step.mark])
@@ -415,6 +429,10 @@ def _wish(context: StepContext) -> Desired:
 
 def _properties(desired: Desired) -> Iterator[Text]:
     return (text for group in desired.properties.values() for text in group.values())
+
+
+def _shown(desired: Desired) -> dict[str, str]:
+    return {option: text for option, text in desired.config.items() if isinstance(text, str)}
 
 
 def _behaviour(desired: Desired) -> Behaviour:

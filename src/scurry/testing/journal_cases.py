@@ -112,6 +112,8 @@ _rolled_back = _and(_rolling_back, _land(Action.SUBMIT, "job-3"), _judge(3, Revi
 _suspending = _and(_deployed, Story.begin_suspend)
 _suspended = _and(_suspending, _land(Action.STOP), _end())
 _adjusting = _and(_deployed, lambda story: story.begin_adjust(2))
+_adopting = _and(lambda story: story.begin_adopt(1, "foreign", S1))
+_adopted = _and(_adopting, _end())
 _rescaling = _and(_deployed, lambda story: story.begin_rescale(2))
 _snapshotting = _and(_deployed, Story.begin_snapshot)
 _snapshotted = _and(_snapshotting, _land(Action.SNAPSHOT), _end())
@@ -222,6 +224,23 @@ CASES = (
     Case("adjust: began, crash", _adjusting, _IN_1),
     Case("adjust: failed", _and(_adjusting, _end(_FAILED)), _ON_1),
     Case("adjust: done", _and(_adjusting, _end()), replace(_ON_1, current=2, previous=1)),
+    Case("adopt: began, crash", _adopting, Summary(interrupted=True)),
+    Case("adopt: done", _adopted, Summary(current=1, job="foreign", marks=("foreign",), snapshots=("s1",))),
+    Case(
+        "adopt: done, and upgraded",
+        _and(_adopted, lambda story: story.upgrade(2, "job-1", snapshot=S2)),
+        replace(_ON_1, current=2, healthy=2, triggers=1, snapshots=("s2", "s1")),
+    ),
+    Case(
+        "adopt: only its state",
+        _and(lambda story: story.begin_adopt(1, None, S1), _end()),
+        Summary(current=1, stopped=True, snapshots=("s1",)),
+    ),
+    Case(
+        "adopt: what was dropped before stays dropped",
+        _and(_dropping, _land(Action.DISPOSE), _end(), lambda story: story.begin_adopt(1, "foreign", S1), _end()),
+        replace(_ON_1, current=2, job="foreign", marks=("job-1", "foreign"), triggers=1),
+    ),
     Case("rescale: started, crash", _and(_rescaling, _start(Action.RESCALE)), _IN_1),
     Case("rescale: refused", _and(_rescaling, _refuse(Action.RESCALE), _end(_FAILED)), _ON_1),
     Case("rescale: landed, crash", _and(_rescaling, _land(Action.RESCALE)), replace(_IN_1, current=2, previous=1)),

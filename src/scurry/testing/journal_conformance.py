@@ -25,6 +25,7 @@ from scurry.model.journal import Intent, OperationOutcome, OperationRecord, Revi
 from scurry.model.operation import (
     Action,
     Adjust,
+    Adopt,
     Delete,
     Deploy,
     DropSnapshot,
@@ -53,6 +54,7 @@ _FULL_SNAPSHOT = msgspec.structs.replace(
     format=SnapshotFormat.NATIVE,
     size_bytes=1 << 40,
     drained=True,
+    foreign=True,
 )
 _FULL_WISH = msgspec.structs.replace(
     wish(3),
@@ -80,6 +82,7 @@ _OPERATIONS: tuple[Operation, ...] = (
     TakeSnapshot(job_id="j"),
     DropSnapshot(snapshot=_FULL_SNAPSHOT),
     Delete(job_id=None, snapshot=False),
+    Adopt(desired=_FULL_WISH, job_id="j", sound=True, restored=_FULL_SNAPSHOT, snapshots=(_FULL_SNAPSHOT,)),
 )
 
 

@@ -14,6 +14,7 @@ from scurry.model.journal import Intent, OperationOutcome, RevisionOutcome
 from scurry.model.operation import (
     Action,
     Adjust,
+    Adopt,
     Delete,
     Deploy,
     DropSnapshot,
@@ -157,6 +158,13 @@ class Story:
         """Number a wish and begin to record it."""
         number = self.revise(parallelism)
         self.begin(Adjust(desired=wish(parallelism, self.application)), number)
+        return number
+
+    def begin_adopt(self, parallelism: int, job: str | None, *snapshots: Snapshot) -> int:
+        """Number a wish and begin to take over a job, or only what it left."""
+        number = self.revise(parallelism)
+        desired = wish(parallelism, self.application)
+        self.begin(Adopt(desired=desired, job_id=job, sound=True, snapshots=snapshots), number)
         return number
 
     def begin_rescale(self, parallelism: int) -> int:

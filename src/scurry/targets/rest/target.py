@@ -93,6 +93,14 @@ class RestTarget:
         """Lower an operation to steps."""
         return lowering.steps(operation, marks)
 
+    def settings(self, job_id: str) -> Mapping[str, str]:
+        """Return a job's Flink options as far as Flink shows them."""
+        return observing.settings(self.rest, job_id)
+
+    def left_by(self, job: Job) -> tuple[Snapshot, ...]:
+        """Return what a job and the one before it have left where this machine sees it."""
+        return self._places.left_by(job)
+
     def logs(self, application: str, flink_version: str) -> Sequence[Log]:
         """Return the logs of the cluster's processes: in a session cluster those of all its jobs."""
         from scurry.targets.logs import rest_logs
