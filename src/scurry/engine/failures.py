@@ -45,6 +45,8 @@ class Trouble:
     todo: str
     """what to do; a command on a line of its own; `{application}` is its name"""
     blame: Blame = Blame.APPLICATION
+    decides: bool = False
+    """says more than the causes below it, so it is looked for in the whole chain first"""
     follows: bool = False
     """often follows from another failure: one that explains more goes before it"""
 
@@ -63,8 +65,12 @@ class Known:
 def recognise(causes: str, *, application: str = "APP") -> Known | None:
     """Return the trouble that a chain of causes speaks of, the deepest cause first; None when it is not known."""
     chain = causes.split(_CAUSED_BY)
-    for cause in reversed(chain):
-        for entry, patterns in _patterns():
+    deciding = [pair for pair in _patterns() if pair[0].decides]
+    for cause, entries in [
+        *((cause, deciding) for cause in chain),
+        *((cause, _patterns()) for cause in reversed(chain)),
+    ]:
+        for entry, patterns in entries:
             found = next((match for pattern in patterns if (match := pattern.search(cause))), None)
             if found:
                 words = _words(patterns, chain) | {"application": application}

@@ -68,7 +68,8 @@ _STATE = (
             r"'(?P<where>[^']*)'",
             r"there is no checkpoint or savepoint at '(?P<where>[^']*)'",
             r"FileNotFoundException: (?:File |Item not found: |No such file or directory: )?"
-            r"'?(?P<where>\S*/(?:chk-\d+|shared|taskowned|savepoint-\w+-\w+)/?[^\s']*)",
+            r"'?(?P<where>\S*/(?:chk-\d+|shared|taskowned|savepoint-\w+-\w+)/?[^\s']*)'? "
+            r"(?:\(No such file|does not exist|on file system)",
         ),
         what="The state at {where} is not there, or Flink's processes cannot see it.",
         todo=(
@@ -82,6 +83,7 @@ _CODE = (
     Trouble(
         id="main-class-missing",
         title="No such main class",
+        decides=True,
         seen=(
             r"entry point class '(?P<name>[^']*)' was not found in the jar file",
             r"no main class '(?P<name>[^']*)' in the jar",
