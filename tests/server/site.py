@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -114,14 +115,16 @@ class Site:
     def __init__(self, folder: Path, project: str = PROJECT) -> None:
         self.folder = folder
         self.servers: list[Running] = []
+        self._workspace: Workspace | None = None
         (folder / "scurry.yaml").write_text(project)
         with zipfile.ZipFile(folder / "shop.jar", "w") as jar:
             jar.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nMain-Class: com.example.Shop\n")
             jar.writestr("com/example/Shop.class", "1")
 
     def open(self) -> Workspace:
-        """Open the project as a new command does."""
-        return Workspace.open(self.folder)
+        """Open the project, once: a journal on a server keeps its connections."""
+        self._workspace = self._workspace or Workspace.open(self.folder)
+        return self._workspace
 
     def apply(self, name: str = "shop", *, more: str = "", target: str | None = None) -> Applied:
         """Write a spec, apply it, and take a snapshot, so that there is state to start from."""
@@ -148,11 +151,13 @@ class Site:
     def meddle(self, change: Callable[[Memory], None], target: str = "mem") -> None:
         """Change the pretended Flink behind scurry's back."""
         path = self.folder / ".scurry" / "memory" / f"{target}.json"
-        memory = msgspec.json.decode(path.read_bytes(), type=Memory)
-        change(memory)
-        draft = path.with_suffix(".meddled")
-        draft.write_bytes(msgspec.json.encode(memory))
-        draft.replace(path)
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            memory = msgspec.json.decode(path.read_bytes(), type=Memory)
+            change(memory)
+            draft = path.with_suffix(".meddled")
+            draft.write_bytes(msgspec.json.encode(memory))
+            draft.replace(path)
 
     def cancel(self, name: str = "shop", target: str = "mem") -> str:
         """Cancel the job behind scurry's back. Returns its id."""
@@ -195,6 +200,9 @@ class Site:
         for server in self.servers:
             if server.process.poll() is None:
                 server.end(signal.SIGKILL)
+        if self._workspace:
+            self._workspace.assembly.journal.close()
+            self._workspace.assembly.journal_to_read.close()
 
 
 def _set_state(entry: MemoryJob, state: JobState) -> None:

@@ -42,6 +42,15 @@ def serve(
             "Default: 20s.",
         ),
     ] = None,
+    takeover: Annotated[
+        timedelta | None,
+        typer.Option(
+            "--takeover",
+            metavar="DURATION",
+            parser=options.duration,
+            help="After so long without a sign of another server, its targets are taken over. Default: 15s.",
+        ),
+    ] = None,
     log_format: Annotated[
         str, typer.Option("--log-format", metavar="text|json", help="How log lines are written to standard error.")
     ] = "text",
@@ -53,7 +62,7 @@ def serve(
     from scurry.cli.failure import Usage
     from scurry.server.logs import log_to_stderr
     from scurry.server.service import Server
-    from scurry.server.settings import GRACE_S, INTERVAL_S, ServerSettings
+    from scurry.server.settings import ATTENDANCE_S, GRACE_S, INTERVAL_S, ServerSettings
 
     if log_format not in {"text", "json"}:
         raise Usage("--log-format is text or json", command="scurry serve")
@@ -61,6 +70,7 @@ def serve(
     settings = ServerSettings(
         interval_s=interval.total_seconds() if interval else INTERVAL_S,
         workers=workers,
+        attendance_s=takeover.total_seconds() if takeover else ATTENDANCE_S,
         grace_s=GRACE_S if grace is None else grace.total_seconds(),
     )
     server = Server(session.workspace.project, settings)

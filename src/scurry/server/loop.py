@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 _TICK_S = 0.1
 _READ_S = 1.0
 """between two looks at what has changed in the journal"""
+_ATTEND_S = 3.0
+"""between two signs of life, at most"""
 _MOST_SURVEYS = 512
 """targets that are asked at one time: all that do not answer, and a few that do"""
 _SILENT_LONGEST_S = 30.0
@@ -105,7 +107,7 @@ class Loop:
 
     def _tick(self) -> None:
         now = time.monotonic()
-        if now - self._attended >= self.settings.attendance_s / 5:
+        if now - self._attended >= min(self.settings.attendance_s / 5, _ATTEND_S):
             self.servers = self.journal.attend(
                 self.settings.name, duration=timedelta(seconds=self.settings.attendance_s)
             )

@@ -7,7 +7,7 @@ import secrets
 import socket
 from dataclasses import dataclass, field
 
-INTERVAL_S, GRACE_S = 2.0, 20.0
+INTERVAL_S, GRACE_S, ATTENDANCE_S = 2.0, 20.0, 15.0
 
 
 def _name() -> str:
@@ -24,7 +24,7 @@ class ServerSettings:
     """applications that are worked on at once"""
     per_target: int = 4
     """the same, on one target"""
-    attendance_s: float = 15.0
+    attendance_s: float = ATTENDANCE_S
     """after so long without a word of it, a server's targets are taken over by the others"""
     grace_s: float = GRACE_S
     """how long what is in hand may take to end when the server is stopped; then it is handed over"""

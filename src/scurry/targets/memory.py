@@ -8,7 +8,9 @@ beside it (`Commit`), so that records that are lost or processed twice are seen.
 
 from __future__ import annotations
 
+import fcntl
 import os
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
@@ -199,9 +201,10 @@ class MemoryTarget:
 
     def run(self, step: Step, context: StepContext) -> Outcome:
         """Make a step happen; again under the same mark it changes nothing more."""
-        memory = self._load()
-        outcome = self._run(memory, step, context)
-        self._save(memory)
+        with self._alone():
+            memory = self._load()
+            outcome = self._run(memory, step, context)
+            self._save(memory)
         return outcome
 
     def _run(self, memory: Memory, step: Step, context: StepContext) -> Outcome:  # noqa: C901 - a case for each action
@@ -389,6 +392,17 @@ class MemoryTarget:
         return memory.jobs[job_id]
 
     # Keeping ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let no other thread or process change the file meanwhile."""
+        if self._path is None:
+            yield
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _load(self) -> Memory:
         if self._path and self._path.exists():
