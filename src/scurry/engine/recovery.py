@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
-from scurry.engine import health
+from scurry.engine import failures, health
 from scurry.engine import restore as restores
 from scurry.engine.phase import phase_of
 from scurry.engine.planner import refuse_strangers
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from scurry.engine.failures import Known
     from scurry.model.desired import Desired
     from scurry.model.journal import History, OperationRecord, Revision
     from scurry.model.observed import Job, Observed
@@ -43,7 +44,7 @@ class Alert:
     code: str
     """stable, for metrics and events
 
-    `restart-loop`, `failed`, `lost`, `cancelled`, `stands-still`, `no-state` or `refused`
+    `restart-loop`, `failed`, `cluster`, `lost`, `cancelled`, `stands-still`, `no-state` or `refused`
     """
     reason: str
     """a sentence"""
@@ -153,10 +154,21 @@ def _went_bad(case: _Case, code: str, why: str) -> Decision:
     before = next((record for record in case.operations if _is_recovery(record)), None)
     if before is not None and case.now - before.started_at < PROBATION:
         return case.alert(code, f"{why}; that was so before the last recovery, too ({before.reason})")
-    back = _way_back(case)
+    of_cluster = _of_cluster(case)
+    if of_cluster and case.observed.live:
+        return case.alert("cluster", f"{why}. {of_cluster.what} No revision helps against that; Flink goes on trying")
+    back = _way_back(case) if of_cluster is None else None
     if back is not None:
         return _act(case, code, back.desired, f"{why}; roll back to revision {back.number}", rollback_to=back.number)
     return _act(case, code, case.desired, f"{why}; start it again from its newest state")
+
+
+def _of_cluster(case: _Case) -> Known | None:
+    """Return what is wrong with Flink's processes or what they run on, if that is the cause."""
+    job = case.observed.live or next((job for job in case.observed.jobs if job.id == case.history.job_id), None)
+    found = failures.root(job.failures, application=case.name) if job else None
+    known = found[1] if found else None
+    return known if known and known.trouble.blame is failures.Blame.CLUSTER else None
 
 
 def _way_back(case: _Case) -> Revision | None:
