@@ -81,15 +81,18 @@ class Workspace:
 
     def status(self, *applications: str) -> tuple[StatusReport, ...]:
         """Return how the given applications are, or all of them. A target that does not answer is told, not raised."""
+        from scurry.engine.freezing import with_freezes
         from scurry.engine.status import report, survey_report
 
         names = applications or self._reading.applications()
         histories = [self._known(name) for name in names]
         if len(histories) > DETAILED:
             surveys = {name: self._survey(name) for name in {_target_of(history) for history in histories}}
-            return tuple(survey_report(history, surveys[_target_of(history)]) for history in histories)
-        now = self.clock.now()
-        return tuple(report(history, self._look(history), now=now) for history in histories)
+            reports = [survey_report(history, surveys[_target_of(history)]) for history in histories]
+        else:
+            now = self.clock.now()
+            reports = [report(history, self._look(history), now=now) for history in histories]
+        return with_freezes(reports, self._reading.freezes())
 
     def history(self, application: str, *, limit: int = 20) -> tuple[tuple[Revision, ...], tuple[OperationRecord, ...]]:
         """Return revisions and operations, newest first."""
@@ -371,13 +374,23 @@ class Workspace:
         from scurry.engine.lease import held
 
         with held(application, journal=self.journal, clock=self.clock, reporter=self.reporter, wait=wait) as lease:
+            self._refuse_frozen(application, target)
             self._heal(target)
             history = self._settle(self.journal, lease)
             executor = self._executor(target, lease)
             plan = self._explained(decide(self._observe(target, history), history), history)
             if not plan.is_converged and not confirm(plan):
                 raise Refused("declined; nothing was changed")
+            self._refuse_frozen(application, target)  # it may have been frozen while the question stood
             return executor.execute(plan)
+
+    def _refuse_frozen(self, application: str, target: str) -> None:
+        """Raise `Frozen`: the one place where a freeze is enforced. Where it runs now counts as well."""
+        from scurry.engine.freezing import refuse_frozen
+
+        freezes = self.journal.freezes()
+        if freezes:
+            refuse_frozen(application, (target, self.journal.history(application).target), freezes)
 
     def _explained(self, plan: Plan, history: History) -> Plan:
         """Return the plan with what differs inside the artifact, which only its bytes tell."""

@@ -29,6 +29,8 @@ COMMANDS = {
     "restart": "lifecycle",
     "scale": "lifecycle",
     "delete": "lifecycle",
+    "freeze": "freeze",
+    "thaw": "freeze",
     "snapshot": "snapshot",
     "serve": "serve",
     "runtime": "runtime",

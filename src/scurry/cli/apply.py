@@ -99,8 +99,8 @@ def apply(
 
     Shows the plan and asks. Several files are applied one after the other, up to the first failure.
     """
-    from scurry.fleet import check_distinct
     from scurry.model.errors import ScurryError
+    from scurry.waves import check_distinct
 
     if len(files) > 1:
         check_distinct(session.workspace, files, environment=environment)

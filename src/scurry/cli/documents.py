@@ -56,8 +56,8 @@ _FULL_ERROR = {
     **_PLACE,
     "problems?[]": "only `spec-invalid`: all that was found, in file order",
     **_within("problems?[]", _PROBLEM),
-    "owner?": "only `application-locked`: who holds the lock",
-    "since?": "only `application-locked`: since when",
+    "owner?": "only `application-locked` and `frozen`: who holds the lock, or froze it",
+    "since?": "only `application-locked` and `frozen`: since when",
     "target?": "only errors of a target: its name",
     "cause?": "only `rejected-by-target`: what Flink reported, whole",
 }
@@ -99,6 +99,12 @@ _JOB = {
     "idle_source?": "the name of a source of which some subtasks have a watermark and others have none",
     "checkpoint_failure?": "why the newest checkpoint failed; null when it completed",
 }
+_FREEZE = {
+    "scope": "`*`, `target:NAME` or `application:APP`",
+    "reason": "why",
+    "by": "`user@host pid 123`",
+    "at": "when",
+}
 _APPLICATION_STATUS = {
     "name": "the application's name, or `name@environment`",
     "target": "where it runs",
@@ -117,6 +123,8 @@ _APPLICATION_STATUS = {
     **_within("latest_snapshot?", _SNAPSHOT),
     "ui_url?": "its address in Flink's UI",
     "interrupted?": "the operation that a crash interrupted, and who had started it",
+    "freezes[]": "what forbids to change it",
+    **_within("freezes[]", _FREEZE),
     "notes[]": "what else a person should know",
 }
 _APPLIED = {
@@ -219,6 +227,11 @@ DOCUMENTS = {
             "not_done[]": "only `apply`: the files after it",
         },
     ),
+    "freezes": Document(
+        commands=("freeze", "thaw"),
+        about="What is frozen now.",
+        fields={"freezes[]": "one for each scope", **_within("freezes[]", _FREEZE)},
+    ),
     "history": Document(
         commands=("history",),
         about="Revisions and operations, newest first.",
@@ -267,10 +280,10 @@ DOCUMENTS = {
             "findings[].what": "a sentence",
             "findings[].detail?": "whole exceptions and the like",
             "findings[].todo?": "what to do; a command on a line of its own",
-        },
             "findings[].code?": "the known failure that it is, see [failures](failures.md); null when it is in none",
             "findings[].evidence[]": "what it was recognised by: lines of exceptions, figures",
             "findings[].harmless": "whether it is only worth knowing",
+        },
     ),
     "validate": Document(
         commands=("validate",),
@@ -368,7 +381,11 @@ DOCUMENTS = {
     "journal-check": Document(
         commands=("journal check",),
         about="What is wrong with a journal, worst first. The exit code is 1 when something is.",
-        fields={"path": "the journal's file, or its address on a server", "problems[]": "one for each", **_within("problems[]", _PROBLEM)},
+        fields={
+            "path": "the journal's file, or its address on a server",
+            "problems[]": "one for each",
+            **_within("problems[]", _PROBLEM),
+        },
     ),
 }
 """the middle part of `schema` (`scurry/NAME/1`) → the document"""

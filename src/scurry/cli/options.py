@@ -37,6 +37,10 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="[APP]", help="Applications; without any, all.", autocompletion=complete.applications),
 ]
+Chosen = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[APP]", help="Applications.", autocompletion=complete.applications),
+]
 Environment = Annotated[
     str | None,
     typer.Option(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from scurry.cli import views
 from scurry.cli.text import facts, grid, paint
+from scurry.engine.freezing import told
 from scurry.model.observed import Phase
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def document(report: StatusReport) -> dict[str, Any]:
         "latest_snapshot": report.latest_snapshot,
         "ui_url": report.ui_url,
         "interrupted": report.interrupted,
+        "freezes": report.freezes,
         "notes": report.notes,
     }
 
@@ -65,7 +67,7 @@ def table(reports: tuple[StatusReport, ...]) -> str:
 
 
 def _remarks(report: StatusReport) -> list[str]:
-    lines = [f"{report.name}: {note}" for note in report.notes]
+    lines = [f"{report.name}: {note}" for note in (*map(told, report.freezes), *report.notes)]
     if report.interrupted:
         lines.append(f"{report.name}: interrupted: {report.interrupted}. To go on, apply it again.")
     return lines
@@ -89,6 +91,7 @@ def detail(report: StatusReport) -> str:
             else "none"
         ),
         "interrupted": report.interrupted or "",
+        "frozen": "; ".join(map(told, report.freezes)),
         "notes": "; ".join(report.notes),
         "UI": report.ui_url or "",
     }

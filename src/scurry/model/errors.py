@@ -6,6 +6,7 @@
     │   ├── PlanOutdated               plan again: the journal moved
     │   ├── SnapshotNotFound           name another one, or say `none`
     │   ├── NothingToRollBackTo
+    │   ├── Frozen                     a person forbade all changes for now: who, since when, why
     │   └── Refused                    needs a decision of a person (state would be lost, confirmation missing)
     ├── TargetError                    the place that runs applications
     │   ├── TargetUnavailable          transient: trying again may help (`retry_after_s`)
@@ -138,6 +139,17 @@ class NothingToRollBackTo(PlanError):
     """No earlier healthy revision with its state is there."""
 
     code = "nothing-to-roll-back-to"
+
+
+class Frozen(PlanError):
+    """A person said that nothing is to be changed for now."""
+
+    code = "frozen"
+
+    def __init__(self, message: str, *, owner: str, since: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.owner = owner
+        self.since = since
 
 
 class Refused(PlanError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from scurry.model.desired import ApplicationId
+from scurry.model.journal import Freeze
 from scurry.model.observed import Job, Phase
 from scurry.model.snapshot import Snapshot
 
@@ -30,6 +31,8 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     ui_url: str | None = None
     interrupted: str | None = None
     """the operation that a crash interrupted, and who had started it"""
+    freezes: tuple[Freeze, ...] = ()
+    """what forbids to change it: a freeze of its own, of its target, or of everything"""
     notes: tuple[str, ...] = ()
 
 
