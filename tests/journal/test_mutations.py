@@ -42,10 +42,10 @@ SQL_MUTANTS = {
         "SET lease_expires_at = ? WHERE",
         "SET lease_expires_at = COALESCE(lease_expires_at, ?) WHERE",
     ),
-    "position not moved": ("position = position + ?", "position = position + 0 * ?"),
+    "position not moved": ("position = position + ?,", "position = position + 0 * ?,"),
     "position of all applications moved": (
-        "SET position = position + ? WHERE id = ?",
-        "SET position = position + ? WHERE (1 = 1 OR id = ?)",
+        "resolved_triggers = resolved_triggers + ? WHERE id = ?",
+        "resolved_triggers = resolved_triggers + ? WHERE (1 = 1 OR id = ?)",
     ),
     "open step told as done": (
         "SELECT body, started_at, finished_at",
@@ -81,11 +81,6 @@ SQL_MUTANTS = {
         "WHERE application = ? AND number = ?), current_revision) WHERE",
         "WHERE application = ? AND number = ?), NULL) WHERE",
     ),
-    "refused submit not counted": (
-        "resolved_submits = resolved_submits + 1 WHERE id = ?",
-        "resolved_submits = resolved_submits + (SELECT outcome IS NOT NULL FROM step WHERE application = ?"
-        " ORDER BY operation DESC, ordinal DESC LIMIT 1)",
-    ),
     "end told twice counted twice": ("SELECT action, mark, finished_at,", "SELECT action, mark, NULL,"),
     "step begins in an ended operation": ("SELECT kind, finished_at, outcome", "SELECT kind, NULL, outcome"),
     "next operation begins while one is open": ("SELECT number, kind, finished_at", "SELECT number, kind, 'x'"),
@@ -102,7 +97,7 @@ SQL_MUTANTS = {
         "forgotten_revision = (SELECT 0",
     ),
     "deleted application still known": ("SET deleted = 1", "SET deleted = 0"),
-    "deleted application never known again": ("SET deleted = 0 WHERE", "SET deleted = deleted WHERE"),
+    "deleted application never known again": ("deleted = deleted * ?", "deleted = deleted + 0 * ?"),
     "deleted application's job is still the last": (
         "current_revision = NULL, job_id = NULL",
         "current_revision = NULL",
@@ -147,9 +142,21 @@ class CountsUnresolved(SqliteJournal):
 
     def start_step(self, lease: Lease, operation: int, step: Step) -> int:
         ordinal = super().start_step(lease, operation, step)
-        with self._check(lease) as database:
-            bookkeeping.resolve(database, lease.application, step.action)
+        with self.transaction():
+            leases.hold(self._database, lease, moves=0, counts=bookkeeping.resolved(step.action))
         return ordinal
+
+
+class CountsWhatLanded(SqliteJournal):
+    """Counts an attempt only when it was no failure."""
+
+    def finish_step(
+        self, lease: Lease, operation: int, ordinal: int, *, outcome: Outcome | None = None, error: str | None = None
+    ) -> None:
+        super().finish_step(lease, operation, ordinal, outcome=outcome, error=error)
+        if error:
+            with self.transaction():
+                leases.hold(self._database, lease, moves=0, counts=bookkeeping.resolved(Action.SUBMIT, times=-1))
 
 
 class LandsWhatWasRefused(SqliteJournal):
@@ -205,6 +212,7 @@ class KeepsWhatWasDisposed(SqliteJournal):
 CODE_MUTANTS = [
     ReusesJudged,
     CountsUnresolved,
+    CountsWhatLanded,
     LandsWhatWasRefused,
     LetsAnybodyIn,
     NeverExpires,

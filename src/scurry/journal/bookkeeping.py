@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scurry.journal.leases import Counts
 from scurry.journal.rows import decode_operation, encode, stamp
 from scurry.model.operation import Action, Adopt, DropSnapshot, Outcome
 
@@ -22,17 +23,9 @@ if TYPE_CHECKING:
 _TRIGGERED = frozenset({Action.STOP, Action.SNAPSHOT})
 
 
-def know_again(database: Database, application: str) -> None:
-    """List an application again that was deleted before."""
-    database.execute("UPDATE application SET deleted = 0 WHERE id = ? AND deleted = 1", application)
-
-
-def resolve(database: Database, application: str, action: Action) -> None:
-    """Count an attempt whose fate is known now. The next mark is derived from the count."""
-    if action is Action.SUBMIT:
-        database.execute("UPDATE application SET resolved_submits = resolved_submits + 1 WHERE id = ?", application)
-    elif action in _TRIGGERED:
-        database.execute("UPDATE application SET resolved_triggers = resolved_triggers + 1 WHERE id = ?", application)
+def resolved(action: Action, *, times: int = 1) -> Counts:
+    """Return what an attempt counts for whose fate is known now."""
+    return Counts(submits=times * (action is Action.SUBMIT), triggers=times * (action in _TRIGGERED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,12 +121,8 @@ def mark_newest_healthy(database: Database, application: str, digest: str) -> No
 
 def keep(database: Database, application: str, snapshot: Snapshot) -> None:
     """Remember a snapshot. One that does not say whose it is belongs to the revision that runs, if its job wrote it."""
-    found = database.rows(
-        "SELECT revision FROM snapshot WHERE application = ? AND location = ?", application, snapshot.location
-    )
     if snapshot.revision is None:
-        revision = found[0][0] if found else _revision_of_job(database, application, snapshot.job_id)
-        snapshot = msgspec.structs.replace(snapshot, revision=revision)
+        snapshot = msgspec.structs.replace(snapshot, revision=_revision_of(database, application, snapshot))
     database.execute(
         "INSERT INTO snapshot (application, location, taken_at, revision, body) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (application, location) DO UPDATE SET taken_at = excluded.taken_at,"
@@ -171,9 +160,14 @@ def _make_current(database: Database, application: str, operation: int) -> None:
     )
 
 
-def _revision_of_job(database: Database, application: str, job_id: str | None) -> int | None:
-    [(current, submitted)] = database.rows("SELECT current_revision, job_id FROM application WHERE id = ?", application)
-    return current if job_id in {None, submitted} else None
+def _revision_of(database: Database, application: str, snapshot: Snapshot) -> int | None:
+    [(current, submitted, is_known, revision)] = database.rows(
+        "SELECT current_revision, job_id, (SELECT COUNT(*) FROM snapshot WHERE application = ? AND location = ?),"
+        " (SELECT revision FROM snapshot WHERE application = ? AND location = ?) FROM application WHERE id = ?",
+        *(application, snapshot.location, application, snapshot.location, application),
+    )
+    owner: int | None = current if snapshot.job_id in {None, submitted} else None
+    return revision if is_known else owner
 
 
 def _dispose(database: Database, application: str, operation: int, now: datetime) -> None:

@@ -5,6 +5,7 @@ Only the clock that is passed in decides about expiry; the one exception is a ho
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scurry.journal.process import Process, is_provably_dead, this_process
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from scurry.journal.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What a write changes in the application's row besides its position, in the same UPDATE."""
+
+    known: bool = False
+    """list it again, if it was deleted before"""
+    submits: int = 0
+    """attempts whose fate is known now; the next mark is derived from their number"""
+    triggers: int = 0
+    """the same of stops and snapshots"""
 
 
 def acquire(database: Database, application: str, *, owner: str, now: datetime, duration: timedelta) -> Lease:
@@ -73,16 +86,18 @@ def release(database: Database, lease: Lease) -> None:
     )
 
 
-def hold(database: Database, lease: Lease, *, moves: int) -> None:
+def hold(database: Database, lease: Lease, *, moves: int, counts: Counts | None = None) -> None:
     """Check the lease and move the position, in the transaction of the write that follows. Raises `LeaseLost`.
 
     The UPDATE locks the application's row, so nobody can take the lease before that transaction ends.
     """
+    counts = counts or Counts()
     held = database.execute(
-        "UPDATE application SET position = position + ? WHERE id = ? AND fencing = ? AND lease_owner <> ''",
-        moves,
-        lease.application,
-        lease.fencing,
+        "UPDATE application SET position = position + ?, deleted = deleted * ?,"
+        " resolved_submits = resolved_submits + ?, resolved_triggers = resolved_triggers + ?"
+        " WHERE id = ? AND fencing = ? AND lease_owner <> ''",
+        *(moves, int(not counts.known), counts.submits, counts.triggers),
+        *(lease.application, lease.fencing),
     )
     if not held:
         raise _lost(database, lease)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from scurry.journal import bookkeeping, fleet, leases, rows, summary
+from scurry.journal.leases import Counts
 from scurry.journal.rows import encode, stamp
 from scurry.model.errors import JournalError
 from scurry.model.journal import Intent, OperationOutcome, OperationRecord, Revision, RevisionOutcome
@@ -137,10 +138,8 @@ class SqlJournal:
 
     def set_intent(self, lease: Lease, intent: Intent) -> None:
         """Remember what a person asked for."""
-        with self._write(lease) as database:
+        with self._write(lease, Counts(known=intent is not Intent.ABSENT)) as database:
             database.execute("UPDATE application SET intent = ? WHERE id = ?", intent.value, lease.application)
-            if intent is not Intent.ABSENT:
-                bookkeeping.know_again(database, lease.application)
 
     def add_revision(self, lease: Lease, desired: Desired) -> Revision:
         """Number a wish. The newest revision again if it is equal and still pending."""
@@ -155,14 +154,13 @@ class SqlJournal:
                 return newest
             number = newest.number + 1 if newest else 1
             revision = Revision(number=number, desired=desired, applied_at=self._clock.now(), applied_by=lease.owner)
-            leases.hold(database, lease, moves=1)
+            leases.hold(database, lease, moves=1, counts=Counts(known=True))
             database.execute(
                 "INSERT INTO revision (application, number, digest, outcome, applied_at, applied_by, desired)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 *(lease.application, number, digest, revision.outcome.value),
                 *(stamp(revision.applied_at), revision.applied_by, encode(desired)),
             )
-            bookkeeping.know_again(database, lease.application)
             return revision
 
     def judge_revision(self, lease: Lease, number: int, outcome: RevisionOutcome, *, error: str | None = None) -> None:
@@ -183,7 +181,7 @@ class SqlJournal:
         self, lease: Lease, operation: Operation, *, reason: str, revision: int | None
     ) -> OperationRecord:
         """Remember that an operation begins. Raises `JournalError` while another one of the application is open."""
-        with self._write(lease) as database:
+        with self._write(lease, Counts(known=not isinstance(operation, Delete))) as database:
             if revision is not None and self.revision(lease.application, revision) is None:
                 raise JournalError(f"{lease.application!r} has no revision {revision}")
             record = OperationRecord(
@@ -202,8 +200,6 @@ class SqlJournal:
                 *(record.application, record.id, kind, revision, reason),
                 *(stamp(record.started_at), record.started_by, encode(operation)),
             )
-            if not isinstance(operation, Delete):
-                bookkeeping.know_again(database, lease.application)
             return record
 
     def finish_operation(
@@ -216,12 +212,12 @@ class SqlJournal:
         gap_s: float | None = None,
     ) -> None:
         """Remember how it ended. The same end again changes nothing; a different one raises `JournalError`."""
-        with self._check(lease) as database:
+        with self._write(lease) as database:
             kind, *end = _operation(database, lease, operation)
             if end[0] is not None:
                 _same_end(f"operation {operation}", lease, end, [outcome.value, error, gap_s])
+                leases.hold(database, lease, moves=-1)
                 return
-            leases.hold(database, lease, moves=1)
             database.execute(
                 "UPDATE operation SET finished_at = ?, outcome = ?, error = ?, gap_s = ?"
                 " WHERE application = ? AND number = ?",
@@ -233,19 +229,14 @@ class SqlJournal:
     def start_step(self, lease: Lease, operation: int, step: Step) -> int:
         """Remember that a step will run now; durable when this returns. Returns its ordinal, its index in `steps`."""
         with self._write(lease) as database:
-            if _operation(database, lease, operation)[1] is not None:
-                raise JournalError(f"operation {operation} of {lease.application!r} has already ended")
-            [(ordinal,)] = database.rows(
-                "SELECT COALESCE(MAX(ordinal), -1) + 1 FROM step WHERE application = ? AND operation = ?",
-                *(lease.application, operation),
-            )
+            ordinal = _next_step(database, lease, operation)
             database.execute(
                 "INSERT INTO step (application, operation, ordinal, action, mark, started_at, body)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 *(lease.application, operation, ordinal, step.action.value, step.mark),
                 *(stamp(self._clock.now()), encode(step)),
             )
-            return int(ordinal)
+            return ordinal
 
     def finish_step(
         self, lease: Lease, operation: int, ordinal: int, *, outcome: Outcome | None = None, error: str | None = None
@@ -257,18 +248,23 @@ class SqlJournal:
         """
         now = self._clock.now()
         brought = encode(outcome) if outcome else None
-        with self._check(lease) as database:
+        with self._database.writing():
+            database = self._database
             action, mark, *end = _step(database, lease, operation, ordinal)
+            if end[0] is None:
+                leases.hold(database, lease, moves=1, counts=bookkeeping.resolved(Action(action)))
+                if not database.execute(
+                    "UPDATE step SET finished_at = ?, outcome = ?, error = ?"
+                    " WHERE application = ? AND operation = ? AND ordinal = ? AND finished_at IS NULL",
+                    *(stamp(now), brought, error, lease.application, operation, ordinal),
+                ):
+                    # It was ended before the lease's row was ours: the same write, whose answer was lost on the way.
+                    leases.hold(database, lease, moves=-1, counts=bookkeeping.resolved(Action(action), times=-1))
+                    _, _, *end = _step(database, lease, operation, ordinal)
             if end[0] is not None:
+                leases.hold(database, lease, moves=0)
                 _same_end(f"step {ordinal} of operation {operation}", lease, end, [brought, error])
                 return
-            leases.hold(database, lease, moves=1)
-            database.execute(
-                "UPDATE step SET finished_at = ?, outcome = ?, error = ?"
-                " WHERE application = ? AND operation = ? AND ordinal = ?",
-                *(stamp(now), brought, error, lease.application, operation, ordinal),
-            )
-            bookkeeping.resolve(database, lease.application, Action(action))
             if outcome:
                 landing = bookkeeping.Landing(operation=operation, action=Action(action), mark=mark, outcome=outcome)
                 bookkeeping.land(database, lease.application, landing, now=now)
@@ -305,9 +301,9 @@ class SqlJournal:
         fleet.leave(self._database, server)
 
     @contextmanager
-    def _write(self, lease: Lease) -> Iterator[Database]:
+    def _write(self, lease: Lease, counts: Counts | None = None) -> Iterator[Database]:
         with self._database.writing():
-            leases.hold(self._database, lease, moves=1)
+            leases.hold(self._database, lease, moves=1, counts=counts)
             yield self._database
 
     @contextmanager
@@ -334,6 +330,20 @@ def _next_operation(database: Database, application: str) -> int:
     if finished_at is None:
         raise JournalError(f"operation {number} ({kind}) of {application!r} has not ended yet")
     return int(number) + 1
+
+
+def _next_step(database: Database, lease: Lease, operation: int) -> int:
+    found = database.rows(
+        "SELECT finished_at, (SELECT COALESCE(MAX(ordinal), -1) + 1 FROM step WHERE application = ? AND operation = ?)"
+        " FROM operation WHERE application = ? AND number = ?",
+        *(lease.application, operation, lease.application, operation),
+    )
+    if not found:
+        raise JournalError(f"{lease.application!r} has no operation {operation}")
+    [(finished_at, ordinal)] = found
+    if finished_at is not None:
+        raise JournalError(f"operation {operation} of {lease.application!r} has already ended")
+    return int(ordinal)
 
 
 def _operation(database: Database, lease: Lease, operation: int) -> Row:
