@@ -153,6 +153,8 @@ class Connection:
                 response.close()
                 raise rest_errors.too_slow(self._call(request))
         response.release_conn()
+        if not pieces and not _says_its_length(response):
+            raise urllib3.exceptions.IncompleteRead(0, 1)  # its head broke off: `http.client` takes it for whole
         return b"".join(pieces)
 
     def _pieces(self, request: Request, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
@@ -229,6 +231,10 @@ def _split(settings: RestSettings, target: str) -> Any:
         where = f"target {target!r}: " if target else ""
         raise SpecInvalid((Problem(message=where + problem),))
     return parts
+
+
+def _says_its_length(response: urllib3.BaseHTTPResponse) -> bool:
+    return "content-length" in response.headers or "transfer-encoding" in response.headers
 
 
 def _only_plain(text: Text) -> str:

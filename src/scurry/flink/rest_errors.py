@@ -51,6 +51,11 @@ class Call:
         return f"{self.method} {self.path.partition('?')[0]}"
 
     @property
+    def changes_something(self) -> bool:
+        """Whether it is one that has an effect."""
+        return self.method not in {"GET", ""}
+
+    @property
     def place(self) -> str:
         """The target for people."""
         return f"target {self.target!r} ({self.url})" if self.target else f"the REST API at {self.url}"
@@ -117,10 +122,19 @@ def too_slow(call: Call) -> TargetUnavailable:
     )
 
 
-def not_flink(call: Call, body: bytes, *, why: str = "") -> TargetUnsuitable:
-    """Return the error for a successful answer that is not what Flink would say."""
+def not_flink(call: Call, body: bytes, *, why: str = "", may_have_happened: bool = True) -> TargetError:
+    """Return the error for an answer that is not what Flink would say.
+
+    Of a call that changes something it does not tell whether that happened: somebody in between may have lost the
+    real answer. `may_have_happened`: whether the call may have come through to Flink.
+    """
     seen = "an HTML page" if _is_html(body) else "other JSON" if body.lstrip()[:1] in {b"{", b"["} else "something else"
     detail = f" ({why})" if why else ""
+    if may_have_happened and call.changes_something:
+        return TargetUnavailable(
+            f"{call.place} answered {call.name!r} with {seen}{detail}: whether it happened is not known",
+            target=call.target,
+        )
     return TargetUnsuitable(
         f"{call.place} answers, but is not Flink's REST API: {call.name!r} brought {seen}{detail}",
         target=call.target,
@@ -224,7 +238,7 @@ def _from_something_else(answer: Answer, call: Call) -> ScurryError:
             target=call.target,
             hint="The limit is set by the proxy in front of Flink (nginx: `client_max_body_size`).",
         )
-    return not_flink(call, answer.body, why=f"HTTP {answer.status}")
+    return not_flink(call, answer.body, why=f"HTTP {answer.status}", may_have_happened=answer.status >= 500)
 
 
 def _forbidden(answer: Answer, call: Call) -> RejectedByTarget:

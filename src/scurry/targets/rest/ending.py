@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scurry.flink.rest_errors import OperationNotFound
-from scurry.model.errors import JobNotFound, RejectedByTarget, TargetUnavailable
+from scurry.model.errors import JobNotFound, RejectedByTarget, TargetError, TargetUnavailable
 from scurry.model.observed import JobState
 from scurry.model.snapshot import Snapshot, SnapshotFormat, SnapshotKind
 from scurry.model.values import format_duration
@@ -58,7 +59,8 @@ class Ending:
         """
         job_id: str = step.inputs["job_id"]
         for elapsed in _polls(limit):
-            answer = self.rest.savepoint_status(job_id, step.mark)
+            with undecided():
+                answer = self.rest.savepoint_status(job_id, step.mark)
             if answer.completed:
                 return self._result(answer, step, what)
             if elapsed > _WORTH_TELLING_S:
@@ -87,11 +89,12 @@ class Ending:
         except RejectedByTarget as error:
             if isinstance(error, JobNotFound) or not self._ended(job_id):
                 raise  # else it came to its end by itself
-        state = self._await_end(job_id, activity)
-        if state is None or not wants_state:
-            return None
-        activity.describe("looking for its last checkpoint")
-        return retained_checkpoint(self.rest, job_id, state, self.clock)
+        with undecided():
+            state = self._await_end(job_id, activity)
+            if state is None or not wants_state:
+                return None
+            activity.describe("looking for its last checkpoint")
+            return retained_checkpoint(self.rest, job_id, state, self.clock)
 
     def dispose(self, location: str, *, activity: Activity) -> None:
         """Delete the files of a savepoint or checkpoint; one that is not there is deleted already."""
@@ -133,7 +136,10 @@ class Ending:
 
     def _told(self, error: RejectedByTarget, job_id: str, what: str) -> RejectedByTarget:
         """Say what a failure did to the job: usually nothing, but Flink restarts one that failed while it stopped."""
-        state = self._state(job_id)
+        try:
+            state = self._state(job_id)
+        except TargetError:
+            state = None
         if state is None:
             return error
         goes_on = "the job goes on" if state is JobState.RUNNING else f"the job is {state.value} now"
@@ -157,13 +163,27 @@ class Ending:
     def _progress(self, job_id: str, elapsed: float) -> str:
         try:
             history = self.rest.checkpoints(job_id).history
-        except (JobNotFound, OperationNotFound):
+        except TargetError:  # it is only to be shown
             history = ()
         current = next((item for item in history if item.is_savepoint and item.status == "IN_PROGRESS"), None)
         done = (
             f"{current.acknowledged} of {current.subtasks} subtasks have written their state" if current else "waiting"
         )
         return f"{done}, {elapsed:.0f} s"
+
+
+@contextmanager
+def undecided() -> Iterator[None]:
+    """Say of what was begun that it is not known, not that it failed, when only the question about it failed.
+
+    Raises `TargetUnavailable` instead of any error but those that say that Flink knows of no such thing.
+    """
+    try:
+        yield
+    except (TargetUnavailable, JobNotFound, OperationNotFound):
+        raise
+    except TargetError as error:
+        raise TargetUnavailable(error.message, target=error.target, hint=error.hint) from error
 
 
 def _polls(limit: timedelta | None) -> Iterator[float]:

@@ -27,7 +27,7 @@ from scurry.model.snapshot import FromLatest, FromSnapshot, Snapshot
 from scurry.targets import lowering
 from scurry.targets.rest import checking, observing, rescaling
 from scurry.targets.rest.delivery import Delivery
-from scurry.targets.rest.ending import Ending
+from scurry.targets.rest.ending import Ending, undecided
 from scurry.targets.rest.program import Program, make_program
 
 if TYPE_CHECKING:
@@ -76,6 +76,10 @@ class RestTarget:
 
     def find(self, step: Step) -> Outcome | None:
         """Say whether a step landed: by its mark, else by what the cluster shows. Waits for one in progress."""
+        with undecided():
+            return self._found(step)
+
+    def _found(self, step: Step) -> Outcome | None:
         match step.action:
             case Action.UPLOAD:
                 return None  # is looked for again by its name when it is run again
@@ -263,7 +267,9 @@ class RestTarget:
         except JarNotFound:  # the JobManager was started anew since the upload
             job_id = self.rest.run(self._upload(program, context.activity), request, conceal=program.conceal)
         except AlreadySubmitted:
-            if not self._shows(step.mark):
+            with undecided():
+                is_ours = self._shows(step.mark)
+            if not is_ours:
                 raise
             job_id = step.mark
         return Outcome(job_id=job_id)
