@@ -46,6 +46,18 @@ def test_dropping_state_is_asked_twice_and_says_what_is_dropped(running: Desk) -
     assert _phase(running) == "suspended"
 
 
+@pytest.mark.parametrize("verb", ["restart", "start"])
+def test_starting_without_state_is_asked_twice(running: Desk, verb: str) -> None:
+    if verb == "start":
+        running.done("stop", "shop", "--yes")
+    before = _phase(running)
+    once = running.on_terminal(verb, "shop", "--from", "none", answers=("y", "n"))
+    assert once.code == 1
+    assert "It starts with NO state" in once.out.split("[y/N]")[1]
+    assert _phase(running) == before
+    assert running.on_terminal(verb, "shop", "--from", "none", answers=("y", "y")).code == 0
+
+
 def test_delete_without_a_snapshot_is_asked_twice(running: Desk) -> None:
     assert running.on_terminal("delete", "shop", "--no-snapshot", answers=("y", "n")).code == 1
     assert _phase(running) == "running"

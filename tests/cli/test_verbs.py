@@ -83,7 +83,7 @@ def test_restart_from_another_state_drops_what_came_after(running: Desk) -> None
     running.done("snapshot", "create", "shop", "--yes")
     (snapshot,) = _snapshots(running)
     result = running.done("restart", "shop", "--from", snapshot["location"], "--yes")
-    assert "what it did since that state is dropped" in result.out
+    assert "since then is processed again" in result.out
     assert _status(running)["restored_from"] == snapshot["location"]
 
 
@@ -184,3 +184,20 @@ def test_an_application_that_is_not_known_is_an_error_that_says_where_to_look(
     check_document("error", result.document)
     assert result.document["error"]["message"] == "no application 'nobody' is known here"
     assert "scurry status" in result.document["error"]["hint"]
+
+
+def test_rollback_with_the_own_snapshot_of_a_revision_says_what_is_processed_again(running: Desk) -> None:
+    running.change("parallelism: 1", "parallelism: 2")
+    running.done("apply", "shop.yaml", "--yes")
+    (own,) = _snapshots(running)
+    result = running.done("rollback", "shop", "--from", "own", "--yes")
+    assert "since then is processed again" in result.out
+    assert _status(running)["restored_from"] == own["location"]
+
+
+def test_rollback_to_a_revision_that_was_never_healthy_is_refused(running: Desk) -> None:
+    running.change("parallelism: 1", "parallelism: 1\nconfig: {memory.behaviour: restarts}")
+    assert running.run("apply", "shop.yaml", "--yes").code == 1
+    result = running.run("rollback", "shop", "--to", "2", "--yes")
+    assert result.code == 1
+    assert "revision 2 is bad, not healthy" in result.err

@@ -44,18 +44,16 @@ def stop(
 @command(changes=True)
 def start(session: Session, application: options.Name, source: options.From = "latest") -> int:
     """Start what does not run, from its latest state, a given snapshot, or none."""
-    return finish(
-        session, session.workspace.start(application, source=source, confirm=session.confirm, wait=session.wait)
-    )
+    confirm = session.confirm_twice if source == "none" else session.confirm
+    return finish(session, session.workspace.start(application, source=source, confirm=confirm, wait=session.wait))
 
 
 @app.command()
 @command(changes=True)
 def restart(session: Session, application: options.Name, source: options.From = "latest") -> int:
     """Stop the job and start the same revision again."""
-    return finish(
-        session, session.workspace.restart(application, source=source, confirm=session.confirm, wait=session.wait)
-    )
+    confirm = session.confirm_twice if source == "none" else session.confirm
+    return finish(session, session.workspace.restart(application, source=source, confirm=confirm, wait=session.wait))
 
 
 @app.command()

@@ -8,11 +8,13 @@ import msgspec
 
 from scurry.engine import planner, restore, retention
 from scurry.engine.phase import phase_of
+from scurry.model.desired import UpgradeMode
 from scurry.model.errors import NothingToRollBackTo, PlanError, Refused, SnapshotNotFound
+from scurry.model.journal import RevisionOutcome
 from scurry.model.observed import Observed, Phase
-from scurry.model.operation import Delete, DropSnapshot, Operation, Suspend, TakeSnapshot, Upgrade
+from scurry.model.operation import Delete, DropSnapshot, Operation, Resume, Suspend, TakeSnapshot, Upgrade
 from scurry.model.plan import Change, Plan
-from scurry.model.snapshot import FromSnapshot, Snapshot
+from scurry.model.snapshot import FromLatest, FromSnapshot, Restore, Snapshot
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,8 +36,7 @@ def plan_stop(observed: Observed, history: History, *, now: datetime, snapshot: 
         if drain:
             told = "The job stops with a savepoint after all windows have fired (drain); do not go on from it."
     else:
-        left = f" What stays is the {newest.kind.value} {newest.location}." if newest else " NO state is left."
-        told = f"The job is cancelled WITHOUT a savepoint: what it did since its last snapshot is dropped.{left}"
+        told = f"The job is cancelled WITHOUT a savepoint. {_dropped(newest, now)}"
     operation = Suspend(job_id=observed.live.id, snapshot=snapshot, drain=drain)
     return _plan(observed, history, now, _change(operation, "asked to stop", told))
 
@@ -65,44 +66,133 @@ def plan_restart(observed: Observed, history: History, *, now: datetime, source:
     if phase not in _LIVE or observed.live is None:
         return plan_start(observed, history, now=now, source=source)
     if source == "latest":
-        change = planner.upgrade(current.desired, observed, history, now=now, reason="asked to restart")
+        change = _restart_of_sick(current.desired, observed, history, now) or planner.upgrade(
+            current.desired, observed, history, now=now, reason="asked to restart"
+        )
         return _plan(observed, history, now, change)
     chosen = restore.named(source, observed, history, now=now)
     operation = Upgrade(
         desired=current.desired, restore=chosen, mode=current.desired.upgrade.mode, job_id=observed.live.id
     )
-    told = restore.told(chosen.snapshot, now) if isinstance(chosen, FromSnapshot) else "It starts with NO state."
-    dropped = "The running job is cancelled; what it did since that state is dropped."
-    return _plan(observed, history, now, _change(operation, "asked to restart", told, dropped))
+    told = "It starts with NO state."
+    if isinstance(chosen, FromSnapshot):
+        told = f"{restore.told(chosen.snapshot, now)} {_since(chosen.snapshot, now)}"
+    return _plan(observed, history, now, _change(operation, "asked to restart", "The running job is cancelled.", told))
 
 
-def plan_rollback(observed: Observed, history: History, *, now: datetime, to: Revision | None) -> Plan:
+def _restart_of_sick(desired: Desired, observed: Observed, history: History, now: datetime) -> Change | None:
+    """Return the restart of a job that can write no savepoint, from its newest checkpoint; None for any other."""
+    live = observed.live
+    newest = restore.newest(observed, history)
+    wants_savepoint = desired.upgrade.mode is UpgradeMode.SAVEPOINT
+    if live is None or planner.phase_is_sound(observed) or newest is None or not wants_savepoint:
+        return None
+    is_own = live.latest_checkpoint is not None and live.latest_checkpoint.location == newest.location
+    chosen: Restore = FromLatest() if is_own else FromSnapshot(snapshot=newest)
+    operation = Upgrade(desired=desired, restore=chosen, mode=UpgradeMode.LAST_STATE, job_id=live.id)
+    told = f"The job is {live.state.value} and can write no savepoint, so it is cancelled. {restore.told(newest, now)}"
+    return _change(operation, "asked to restart", told)
+
+
+def _dropped(newest: Snapshot | None, now: datetime) -> str:
+    """Say what is dropped of a job that is cancelled, and what of its state is left."""
+    if newest is None:
+        return "ALL OF ITS STATE IS DROPPED: NO state is left, so it can only start anew."
+    return (
+        f"WHAT IT DID IN THE LAST {restore.age(newest, now)} IS DROPPED; what stays is the {newest.kind.value} "
+        f"{newest.location}. {_since(newest, now)}"
+    )
+
+
+def _since(snapshot: Snapshot, now: datetime) -> str:
+    """Say what going on from a snapshot means for the records that came after it."""
+    return (
+        f"What was processed in the {restore.age(snapshot, now)} since then is processed again, and lost if the "
+        "sources do not hold it any more; what the job has written since then stays, and may be written a second time."
+    )
+
+
+OWN = "own"
+"""as the source of a rollback: the newest snapshot that the revision itself has left"""
+
+
+def plan_rollback(
+    observed: Observed, history: History, *, now: datetime, to: Revision | None, source: str = "latest"
+) -> Plan:
     """Return the plan towards an earlier healthy revision.
 
     While a job runs its state goes along, by savepoint. When none runs, or when the state cannot be taken from it, the
-    newest snapshot that is known is used.
+    newest snapshot that is known is used. `source` names another one, or `own`. Raises `NothingToRollBackTo`,
+    `SnapshotNotFound`, `Refused`.
     """
-    _known(observed, history)
+    current, _ = _known(observed, history)
     revision = to or history.previous_healthy
+    look = f"To see its revisions, run:\n  scurry history {history.application}"
     if revision is None:
-        raise NothingToRollBackTo(
-            f"{history.application!r} has no earlier healthy revision",
-            hint=f"To see its revisions, run:\n  scurry history {history.application}",
-        )
-    change = _back_to(revision, observed, history, now)
+        raise NothingToRollBackTo(f"{history.application!r} has no earlier healthy revision", hint=look)
+    if revision.outcome is not RevisionOutcome.HEALTHY:
+        why = f": {revision.error}" if revision.error else ""
+        raise Refused(f"revision {revision.number} is {revision.outcome.value}, not healthy{why}", hint=look)
+    if revision.number == current.number and source == "latest" and planner.phase_is_sound(observed):
+        raise Refused(f"revision {revision.number} is the one that runs", hint=look)
+    if source == "latest":
+        change = _back_to(revision, observed, history, now)
+    else:
+        change = _back_with(_chosen(source, revision, observed, history, now), revision, observed, now)
     return _plan(observed, history, now, change, desired=revision.desired)
+
+
+def _chosen(source: str, revision: Revision, observed: Observed, history: History, now: datetime) -> Restore:
+    if source != OWN:
+        return restore.named(source, observed, history, now=now)
+    if revision.snapshot is None:
+        raise SnapshotNotFound(
+            f"no snapshot that revision {revision.number} has left is there any more",
+            hint=f"To roll back with the state that there is now, leave `--from {OWN}` out. "
+            f"To see what there is, run:\n  scurry snapshot list {history.application}",
+        )
+    return FromSnapshot(snapshot=revision.snapshot)
+
+
+def _back_with(chosen: Restore, revision: Revision, observed: Observed, now: datetime) -> Change:
+    """Return the change to a revision from a state that a person chose: the running job is cancelled."""
+    reason = f"asked to roll back to revision {revision.number}"
+    told = "It starts with NO state."
+    if isinstance(chosen, FromSnapshot):
+        told = f"{restore.told(chosen.snapshot, now)} {_since(chosen.snapshot, now)}"
+    if observed.live is None:
+        planner.refuse_strangers(revision.desired.application, observed)
+        return _change(Resume(desired=revision.desired, restore=chosen), reason, told)
+    operation = Upgrade(
+        desired=revision.desired,
+        restore=chosen,
+        mode=revision.desired.upgrade.mode,
+        job_id=observed.live.id,
+        rollback_to=revision.number,
+    )
+    return _change(operation, reason, "The running job is cancelled.", told)
+
+
+_GOES_ALONG = (
+    "Its state of now goes along, so nothing is lost or processed again. Should the earlier revision not be able to "
+    "read it, the present one is put back."
+)
 
 
 def _back_to(revision: Revision, observed: Observed, history: History, now: datetime) -> Change:
     reason = f"asked to roll back to revision {revision.number}"
     if observed.live is None:
-        return planner.resume(
-            revision.desired, observed, restore.for_resume(revision.desired, observed, history), now=now, reason=reason
-        )
+        source = restore.for_resume(revision.desired, observed, history)
+        change = planner.resume(revision.desired, observed, source, now=now, reason=reason)
+        since = (_since(source.snapshot, now),) if isinstance(source, FromSnapshot) and not history.stopped else ()
+        return msgspec.structs.replace(change, consequences=(*change.consequences, *since))
     if planner.phase_is_sound(observed):
         change = planner.upgrade(revision.desired, observed, history, now=now, reason=reason)
+        along = (_GOES_ALONG,) if revision.desired.upgrade.mode is UpgradeMode.SAVEPOINT else ()
         return msgspec.structs.replace(
-            change, operation=msgspec.structs.replace(change.operation, rollback_to=revision.number)
+            change,
+            operation=msgspec.structs.replace(change.operation, rollback_to=revision.number),
+            consequences=(*change.consequences, *along),
         )
     kept = restore.newest(observed, history)
     if kept is None:
@@ -119,7 +209,7 @@ def _back_to(revision: Revision, observed: Observed, history: History, now: date
         rollback_to=revision.number,
     )
     told = f"The job is {observed.live.state.value}, so it is cancelled. {restore.told(kept, now)}"
-    return _change(operation, reason, told)
+    return _change(operation, reason, told, _since(kept, now))
 
 
 def plan_snapshot(observed: Observed, history: History, *, now: datetime) -> Plan:
