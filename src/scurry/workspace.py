@@ -233,13 +233,21 @@ class Workspace:
             )
 
     def rollback(
-        self, application: str, *, to: int | None = None, confirm: Confirm, wait: timedelta | None = None
+        self,
+        application: str,
+        *,
+        to: int | None = None,
+        source: str = "latest",
+        confirm: Confirm,
+        wait: timedelta | None = None,
     ) -> Applied:
         """Go back to an earlier revision, with the state that there is."""
         from scurry.engine import verbs
 
         revision = self.revision(application, to) if to is not None else None
-        return self._verb(application, self._by(verbs.plan_rollback, to=revision), confirm=confirm, wait=wait)
+        return self._verb(
+            application, self._by(verbs.plan_rollback, to=revision, source=source), confirm=confirm, wait=wait
+        )
 
     def stop(
         self,

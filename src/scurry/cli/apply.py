@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scurry.cli import options
+from scurry.cli import complete, options
 from scurry.cli.change import finish, tell
 from scurry.cli.exit_codes import CHANGES, DONE, ERROR
 from scurry.cli.session import Session, command, new_app
@@ -145,5 +145,16 @@ def rollback(
         int | None, typer.Option("--to", metavar="REVISION", help="Which one, instead of the last healthy one before.")
     ] = None,
 ) -> int:
-    """Go back to an earlier revision, with the state that there is now."""
-    return finish(session, session.workspace.rollback(application, to=to, confirm=session.confirm, wait=session.wait))
+    """Go back to an earlier healthy revision, with the state that there is now."""
+    confirm = session.confirm_twice if source == "none" else session.confirm
+    applied = session.workspace.rollback(application, to=to, source=source, confirm=confirm, wait=session.wait)
+    return finish(session, applied)
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="latest|own|SNAPSHOT",
+            help="State to go on from: that of now, the newest that the revision itself has left, or a snapshot.",
+            autocompletion=complete.sources,
+        ),
+    ] = "latest",
