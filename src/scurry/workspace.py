@@ -127,12 +127,9 @@ class Workspace:
 
     def snapshots(self, application: str) -> tuple[Snapshot, ...]:
         """Return the restorable states that are known, newest first; the running job's latest checkpoint included."""
-        observed, history = self.observe(application)
-        found = {snapshot.location: snapshot for snapshot in (*history.snapshots, *observed.retained)}
-        for job in observed.jobs:
-            if job.latest_checkpoint:
-                found.setdefault(job.latest_checkpoint.location, job.latest_checkpoint)
-        return tuple(sorted(found.values(), key=lambda snapshot: snapshot.taken_at, reverse=True))
+        from scurry.engine.restore import all_known
+
+        return all_known(*self.observe(application))
 
     def snapshot(self, application: str, name: str) -> Snapshot:
         """Return a snapshot by its location or the last part of it. Raises `SnapshotNotFound`."""
@@ -382,23 +379,23 @@ class Workspace:
         from scurry.engine.lease import held
 
         with held(application, journal=self.journal, clock=self.clock, reporter=self.reporter, wait=wait) as lease:
-            self._refuse_frozen(application, target)
+            self.refuse_frozen(application, target)
             self._heal(target)
             history = self._settle(self.journal, lease)
             executor = self._executor(target, lease)
             plan = self._explained(decide(self._observe(target, history), history), history)
             if not plan.is_converged and not confirm(plan):
                 raise Refused("declined; nothing was changed")
-            self._refuse_frozen(application, target)  # it may have been frozen while the question stood
+            self.refuse_frozen(application, target)  # it may have been frozen while the question stood
             return executor.execute(plan)
 
-    def _refuse_frozen(self, application: str, target: str) -> None:
+    def refuse_frozen(self, application: str, target: str) -> None:
         """Raise `Frozen`: the one place where a freeze is enforced. Where it runs now counts as well."""
         from scurry.engine.freezing import refuse_frozen
 
-        freezes = self.journal.freezes()
+        freezes = self._reading.freezes()
         if freezes:
-            refuse_frozen(application, (target, self.journal.history(application).target), freezes)
+            refuse_frozen(application, (target, self._reading.history(application).target), freezes)
 
     def _explained(self, plan: Plan, history: History) -> Plan:
         """Return the plan with what differs inside the artifact, which only its bytes tell."""

@@ -94,11 +94,36 @@ def apply(
     files: options.Files,
     environment: options.Environment = None,
     target: options.TargetName = None,
+    wave: Annotated[
+        int | None,
+        typer.Option("--wave", metavar="N", min=1, help="Show one plan for all, then apply N at a time."),
+    ] = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Begin the next wave (without --wave: file) also after a failure.")
+    ] = False,
 ) -> int:
     """Make applications what their specs say; go on from what a crash or Ctrl-C interrupted.
 
-    Shows the plan and asks. Several files are applied one after the other, up to the first failure.
+    Shows the plan and asks. Several files are applied one after the other, up to the first failure; with --wave, some
+    at a time, up to the first wave in which one failed or was rolled back.
     """
+    if wave or keep_going:
+        from scurry.cli.waves import apply_in_waves
+        from scurry.waves import Waves
+
+        waves = Waves(
+            workspace=session.workspace,
+            size=wave or 1,
+            keep_going=keep_going,
+            environment=environment,
+            target=target,
+            wait=session.wait,
+        )
+        return apply_in_waves(session, waves, files)
+    return _one_after_the_other(session, files, environment, target)
+
+
+def _one_after_the_other(session: Session, files: list[Path], environment: str | None, target: str | None) -> int:
     from scurry.model.errors import ScurryError
     from scurry.waves import check_distinct
 
@@ -144,11 +169,6 @@ def rollback(
     to: Annotated[
         int | None, typer.Option("--to", metavar="REVISION", help="Which one, instead of the last healthy one before.")
     ] = None,
-) -> int:
-    """Go back to an earlier healthy revision, with the state that there is now."""
-    confirm = session.confirm_twice if source == "none" else session.confirm
-    applied = session.workspace.rollback(application, to=to, source=source, confirm=confirm, wait=session.wait)
-    return finish(session, applied)
     source: Annotated[
         str,
         typer.Option(
@@ -158,3 +178,8 @@ def rollback(
             autocompletion=complete.sources,
         ),
     ] = "latest",
+) -> int:
+    """Go back to an earlier healthy revision, with the state that there is now."""
+    confirm = session.confirm_twice if source == "none" else session.confirm
+    applied = session.workspace.rollback(application, to=to, source=source, confirm=confirm, wait=session.wait)
+    return finish(session, applied)

@@ -224,7 +224,11 @@ DOCUMENTS = {
             "error?": "why the rest was not done; as in `error`",
             **_within("error?", _FULL_ERROR),
             "failed_file?": "only `apply`: the file that the error is about",
-            "not_done[]": "only `apply`: the files after it",
+            "not_done[]": "only `apply`: the files that were not begun",
+            "errors?[]": "only `apply --wave`: every error, `error` is the first",
+            "errors?[].file": "the file that it is about",
+            "errors?[].error": "as in `error`",
+            **_within("errors?[].error", _FULL_ERROR),
         },
     ),
     "freezes": Document(

@@ -19,6 +19,7 @@ from scurry.model.values import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from rich.console import Console
     from rich.progress import Progress, TaskID
@@ -98,6 +99,25 @@ def _write(text: str) -> None:
         write(text, to_stderr=True)
     except OSError:
         silence(sys.stderr)
+
+
+class NamedReporter:
+    """Puts a name before all that is told: several are at work at once."""
+
+    def __init__(self, reporter: Reporter, name: str) -> None:
+        self._reporter, self._name = reporter, name
+
+    def activity(self, title: str, *, total: float | None = None) -> AbstractContextManager[Activity]:
+        """Tell of a piece of work."""
+        return self._reporter.activity(f"{self._name}: {title}", total=total)
+
+    def note(self, text: str) -> None:
+        """Tell a note."""
+        self._reporter.note(f"{self._name}: {text}")
+
+    def warn(self, text: str) -> None:
+        """Tell a warning."""
+        self._reporter.warn(f"{self._name}: {text}")
 
 
 class LiveActivity:

@@ -88,6 +88,15 @@ def named(choice: str, observed: Observed, history: History, *, now: datetime) -
     return FromSnapshot(snapshot=Snapshot(kind=kind, location=choice, taken_at=now))
 
 
+def all_known(observed: Observed, history: History) -> tuple[Snapshot, ...]:
+    """Return the restorable states that are known, newest first; a job's latest checkpoint included."""
+    checkpoints = (job.latest_checkpoint for job in observed.jobs if job.latest_checkpoint)
+    found: dict[str, Snapshot] = {}
+    for snapshot in (*history.snapshots, *observed.retained, *checkpoints):
+        found.setdefault(snapshot.location, snapshot)
+    return tuple(sorted(found.values(), key=lambda snapshot: snapshot.taken_at, reverse=True))
+
+
 def known(name: str, observed: Observed, history: History) -> Snapshot:
     """Return a snapshot by its location or the last part of it. Raises `SnapshotNotFound`."""
     checkpoints = [job.latest_checkpoint for job in observed.jobs if job.latest_checkpoint]
