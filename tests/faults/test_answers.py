@@ -76,6 +76,13 @@ def test_a_read_whose_head_broke_off_is_sent_again() -> None:
     assert len(server.asked) == 2
 
 
+def test_an_error_of_flinks_without_a_reason_says_where_to_look() -> None:
+    with serving(INTERNAL) as server, client(server.url) as rest, pytest.raises(RejectedByTarget) as caught:
+        rest.run("a.jar", JarRequest(job_id=JOB))
+    assert caught.value.hint
+    assert "log" in caught.value.hint
+
+
 def stopping(*answers: Answer) -> Any:
     """Stop a job with these answers, the last of them again and again."""
     from datetime import timedelta

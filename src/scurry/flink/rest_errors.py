@@ -176,6 +176,8 @@ _BROKEN_TLS = (
 """a server that wants a certificate may say so only by breaking off, in TLS 1.3 even after the handshake"""
 _RAISE_TIMEOUT = "If it is only slow, raise `timeouts.read` of the target; `timeouts.run` where `main` runs."
 
+_NO_REASON = "The JobManager's log may say more. To try again, run the same command again."
+
 Made: TypeAlias = type[TargetError]
 
 _BY_CLASS: Mapping[str, Made] = {
@@ -216,7 +218,7 @@ def _from_flink(answer: Answer, text: str, call: Call) -> ScurryError:
 
 def _from_causes(causes: tuple[Cause, ...], explanation: Explanation, call: Call) -> TargetError:
     chain = call.masked(explanation.cause)
-    message, hint = call.masked(explanation.message), explanation.hint
+    message, hint = call.masked(explanation.message), explanation.hint or (None if causes else _NO_REASON)
     made = next((_BY_CLASS[cause.simple_name] for cause in causes if cause.simple_name in _BY_CLASS), None)
     made = made or next((made for pattern, made in _BY_TEXT if pattern.search(explanation.cause)), RejectedByTarget)
     if issubclass(made, RejectedByTarget):
