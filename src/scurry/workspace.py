@@ -75,8 +75,7 @@ class Workspace:
         wish = self.assembly.wish(file, environment, target)
         desired = wish.desired
         with wish.placing_errors():
-            history = self._settled(self._reading.history(desired.application))
-            observed = self._observe(desired.target, history)
+            observed, history = self._settled(desired.target, self._reading.history(desired.application))
             return self._explained(make_plan(desired, observed, history, now=self.clock.now()), history)
 
     def status(self, *applications: str) -> tuple[StatusReport, ...]:
@@ -381,9 +380,9 @@ class Workspace:
         with held(application, journal=self.journal, clock=self.clock, reporter=self.reporter, wait=wait) as lease:
             self.refuse_frozen(application, target)
             self._heal(target)
-            history = self._settle(self.journal, lease)
+            observed, history = self._settle(target, self.journal, lease)
             executor = self._executor(target, lease)
-            plan = self._explained(decide(self._observe(target, history), history), history)
+            plan = self._explained(decide(observed, history), history)
             if not plan.is_converged and not confirm(plan):
                 raise Refused("declined; nothing was changed")
             self.refuse_frozen(application, target)  # it may have been frozen while the question stood
@@ -410,28 +409,33 @@ class Workspace:
         )
         return replace(plan, changes=tuple(changes))
 
-    def _settle(self, journal: Journal, lease: Lease) -> History:
-        """Find out what became of what a crash left open, where it happened: the spec may name another target now."""
-        before = journal.history(lease.application)
-        if before.interrupted is None:
-            return before
-        self._executor(_target_of(before), lease, journal).settle()
-        return journal.history(lease.application)
+    def _settle(self, target: str, journal: Journal, lease: Lease) -> tuple[Observed, History]:
+        """Observe, and find out what became of what a crash left open, where that was: the spec may name another.
 
-    def _settled(self, history: History) -> History:
-        """Return what the history will be when that was found out. It is tried on a copy of the journal."""
+        It is asked after behind the observation, and then observed again: what was on its way may come about meanwhile,
+        and a job that is seen to have been stopped would be without its savepoint.
+        """
+        while True:
+            history = journal.history(lease.application)
+            observed = self._observe(target, history)
+            if history.target is None or not self._executor(history.target, lease, journal).settle():
+                return observed, history
+
+    def _settled(self, target: str, history: History) -> tuple[Observed, History]:
+        """Return what will be observed and known when that was found out. It is tried on a copy of the journal."""
         from scurry.engine.lease import LEASE
+        from scurry.engine.settling import RECENT, is_settled
         from scurry.model.errors import ApplicationLocked
 
-        if history.interrupted is None:
-            return history
+        if is_settled(history, self._reading.operations(history.application, limit=RECENT)):
+            return self._observe(target, history), history
         with self.assembly.journal_to_read.copied(history.application) as copy:
             try:
                 lease = copy.acquire(history.application, duration=LEASE)
             except ApplicationLocked as error:
                 error.hint = "Plan again when that is done."
                 raise
-            return self._settle(copy, lease)
+            return self._settle(target, copy, lease)
 
     def _heal(self, target: str) -> None:
         from scurry.model.ports import Heals
