@@ -40,8 +40,10 @@ class Workshop:
         lease = self.journal.acquire(APPLICATION, duration=LEASE)
         try:
             executor = Executor(self._services(), lease)
-            executor.settle()
-            return executor.execute(decide(self.observe(), self.history()))
+            while True:
+                observed, history = self.observe(), self.history()
+                if not executor.settle():
+                    return executor.execute(decide(observed, history))
         finally:
             self.journal.release(lease)
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scurry.engine import health
-from scurry.model.errors import Refused, ScurryError, TargetUnavailable
+from scurry.model.errors import AlreadySubmitted, Refused, ScurryError, TargetUnavailable
 from scurry.model.journal import OperationRecord
 from scurry.model.operation import Action, Adopt, Deploy, Operation, Outcome, Rescale, Resume, Step, Upgrade
 from scurry.model.reporting import SilentActivity
-from scurry.model.snapshot import FromLatest, FromSnapshot, Restore, Snapshot, Stateless
+from scurry.model.snapshot import FromLatest, FromSnapshot, Restore, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +57,8 @@ class Attempt:
     snapshot: Snapshot | None = None
     artifact_ref: str | None = None
     has_stopped_the_job: bool = False
+    was_refused_a_start: bool = False
+    """what did not run was to be started again, and the target refused"""
     stopped_at: datetime | None = None
     started_at: datetime | None = None
     running_at: datetime | None = None
@@ -127,6 +129,7 @@ class Attempt:
         except TargetUnavailable:
             raise
         except ScurryError as error:
+            self.was_refused_a_start = step.action is Action.SUBMIT and isinstance(self.operation, Resume)
             journal.finish_step(lease, self.record.id, ordinal, error=error.message)
             raise
         outcome = self._complete(step, outcome)
@@ -136,6 +139,12 @@ class Attempt:
     def _outcome(self, step: Step) -> Outcome:
         try:
             return self.services.target.run(step, self)
+        except AlreadySubmitted:
+            # An interrupted attempt at the same start, under the same mark, has come about meanwhile.
+            found = self.services.target.find(step)
+            if found is None:
+                raise
+            return found
         except TargetUnavailable as error:
             found = self._find(step, error)
             if found is None:
@@ -161,7 +170,7 @@ class Attempt:
                 self.artifact_ref = outcome.artifact_ref
             case Action.STOP | Action.CANCEL:
                 self.has_stopped_the_job = True
-                self.stopped_at = self.services.clock.now()
+                self.stopped_at = self.stopped_at or self.services.clock.now()
                 self.snapshot = outcome.snapshot
                 if isinstance(self.restore, FromLatest) and outcome.snapshot:
                     self.restore = FromSnapshot(snapshot=outcome.snapshot)
@@ -183,20 +192,19 @@ class Attempt:
         return outcome
 
     @classmethod
-    def watching(cls, services: Services, desired: Desired, job_id: str) -> Attempt:
-        """Return an attempt that runs no steps but waits for a job that an interrupted one submitted."""
+    def watching(cls, services: Services, operation: Resume | Rescale, job_id: str) -> Attempt:
+        """Return an attempt that runs no steps but waits for a job that an interrupted one has started or rescaled."""
         now = services.clock.now()
-        operation = Resume(desired=desired, restore=Stateless(why="only watched"))
         record = OperationRecord(
             id=0,
-            application=desired.application,
+            application=operation.desired.application,
             operation=operation,
             reason="",
             revision=None,
             started_at=now,
             started_by="",
         )
-        return cls(services=services, lease=None, record=record, job_id=job_id, started_at=now, restore=FromLatest())
+        return cls(services=services, lease=None, record=record, job_id=job_id, started_at=now)
 
     def await_health(self) -> str | None:
         """Wait until the job is healthy or is not. Returns why it is not, or None.

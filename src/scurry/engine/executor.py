@@ -8,17 +8,14 @@ and a job that is not healthy is replaced by the last healthy revision, from the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
-import msgspec
-
-from scurry.engine import rollback
+from scurry.engine import rollback, settling
 from scurry.engine.attempt import Attempt, Services
 from scurry.engine.marks import DerivedMarks
-from scurry.model.errors import PlanOutdated, ScurryError, TargetUnavailable
-from scurry.model.journal import Intent, OperationOutcome, OperationRecord, RevisionOutcome
-from scurry.model.observed import Observed
+from scurry.model.errors import JournalError, PlanOutdated, ScurryError, TargetUnavailable
+from scurry.model.journal import Intent, OperationOutcome, RevisionOutcome
+from scurry.model.observed import Observed, Phase
 from scurry.model.operation import (
     Action,
     Adjust,
@@ -26,29 +23,26 @@ from scurry.model.operation import (
     Delete,
     Deploy,
     Operation,
-    Outcome,
     Rescale,
     Resume,
     Suspend,
     Upgrade,
 )
 from scurry.model.result import Applied, ApplyOutcome, Failure
-from scurry.model.snapshot import FromSnapshot
+from scurry.model.snapshot import FromSnapshot, Stateless
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from datetime import datetime
 
     from scurry.model.desired import Desired
-    from scurry.model.journal import History, Lease
+    from scurry.model.journal import History, Lease, Revision
     from scurry.model.plan import Change, Plan
     from scurry.model.snapshot import Restore, Snapshot
 
-
-_RECENT = 3
-"""of so many operations, newest first, an interrupted start is looked for"""
-_UNDER_WAY = timedelta(seconds=60)
-"""for so long after a submit was sent its job may still appear: `main` runs first, and PyFlink's takes its time"""
-_LATE_POLL_S = 1.0
+_STARTS_LOOKED_AT = 20
+"""of so many operations, newest first, the one that started the job that runs is looked for"""
+_NOT_DONE = frozenset({RevisionOutcome.PENDING, RevisionOutcome.BAD})
+_AT_REST = frozenset({Phase.ABSENT, Phase.SUSPENDED, Phase.FAILED, Phase.LOST, Phase.FINISHED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +53,12 @@ class Executor:
     lease: Lease
 
     def settle(self) -> bool:
-        """Find out what became of the steps that a crash left open, and journal it. Returns whether there were any.
+        """Find out what became of the steps that a crash left open, and journal it. Returns whether it wrote anything.
 
-        A step that did not land stays open: its mark is used again by the next attempt.
+        Then what was observed before is outdated.
         Raises `TargetUnavailable` when the target cannot tell now.
         """
-        journal = self.services.journal
-        record = self._history().interrupted
-        if record is None:
-            return False
-        for ordinal, entry in enumerate(record.steps):
-            if not entry.is_open:
-                continue
-            with self.services.reporter.activity(f"find out whether it happened: {entry.step.title}"):
-                outcome = self.services.target.find(entry.step)
-            if outcome is not None:
-                self._landed(record, ordinal, outcome)
-        journal.finish_operation(self.lease, record.id, OperationOutcome.INTERRUPTED, error="interrupted")
-        return True
+        return settling.settle(self.services, self.lease)
 
     def execute(self, plan: Plan) -> Applied:
         """Carry a plan out. Raises `PlanOutdated` when the journal moved since it was made.
@@ -91,62 +73,56 @@ class Executor:
                 hint=f"To see what is to be done now, run:\n  scurry plan {plan.application}",
             )
         if plan.is_converged:
-            return self._confirm(plan, history)
+            if plan.phase in _AT_REST:
+                settling.outwait(self.services, self.lease, None)
+            return self._confirm(plan.application, history)
         result = Applied(application=plan.application, outcome=ApplyOutcome.UNCHANGED)
         for change in plan.changes:
-            self._outwait(change.operation)
+            settling.outwait(self.services, self.lease, change.operation)
             result = self._apply(change, self._history(), may_roll_back=True)
         return result
 
-    def _outwait(self, operation: Operation) -> None:
-        """Wait until an interrupted start of something else has landed or can no longer land. Raises `PlanOutdated`.
+    def _confirm(self, application: str, history: History) -> Applied:
+        """Nothing to do; but a revision whose apply was interrupted after its submit still has to be judged.
 
-        A submit whose answer never came may still be under way in Flink, which runs the program's `main` first. Its
-        mark is used again; so if it landed now, its job would be taken for the one that is to be started.
+        So has a bad one that runs: nobody came to put the one before it back, or that was not wanted.
         """
-        late = _unresolved_submit(self.services.journal.operations(self.lease.application, limit=_RECENT))
-        if late is None or not isinstance(operation, Deploy | Resume | Upgrade) or _is_same_start(operation, late[0]):
-            return
-        record, ordinal = late
-        entry, clock = record.steps[ordinal], self.services.clock
-        until = entry.started_at + _UNDER_WAY
-        with self.services.reporter.activity(f"make sure that an interrupted start is over: {entry.step.title}"):
-            while clock.now() < until:
-                outcome = self.services.target.find(entry.step)
-                if outcome is not None:
-                    self._landed(record, ordinal, outcome)
-                    raise PlanOutdated(
-                        f"a start of {record.application!r} that was interrupted has come about only now",
-                        hint="To go on from there, run the same command again.",
-                    )
-                clock.sleep(_LATE_POLL_S)
-
-    def _landed(self, record: OperationRecord, ordinal: int, outcome: Outcome) -> None:
-        is_submit = record.steps[ordinal].step.action is Action.SUBMIT
-        restored = _restored_by(record) if is_submit else None
-        known = _with_restored(outcome, restored) if restored else outcome
-        self.services.journal.finish_step(self.lease, record.id, ordinal, outcome=known)
-
-    def _confirm(self, plan: Plan, history: History) -> Applied:
-        """Nothing to do; but a revision whose apply was interrupted after its submit still has to be judged."""
         current = history.current
-        if current is None or current.outcome is not RevisionOutcome.PENDING or history.job_id is None:
+        if current is None or current.outcome not in _NOT_DONE or history.job_id is None:
             number = current.number if current else None
-            return Applied(application=plan.application, outcome=ApplyOutcome.UNCHANGED, revision=number)
-        attempt = Attempt.watching(self.services, current.desired, history.job_id)
+            return Applied(application=application, outcome=ApplyOutcome.UNCHANGED, revision=number)
+        attempt = self._watching(current, history.job_id, history)
         unhealthy = attempt.await_health()
         verdict = RevisionOutcome.BAD if unhealthy else RevisionOutcome.HEALTHY
         self.services.journal.judge_revision(self.lease, current.number, verdict, error=unhealthy)
         if unhealthy:
             return self._failed(current.desired, current.number, attempt, _unhealthy(unhealthy), may_roll_back=True)
         return Applied(
-            application=plan.application,
+            application=application,
             outcome=ApplyOutcome.CONVERGED,
             revision=current.number,
             job_id=history.job_id,
         )
 
-    def _apply(self, change: Change, history: History, *, may_roll_back: bool) -> Applied:
+    def _watching(self, current: Revision, job_id: str, history: History) -> Attempt:
+        """Return an attempt that waits for the job that an interrupted operation has started or rescaled.
+
+        Where that job's state came from is what a rollback goes back to; of a rescale, its newest.
+        """
+        records = self.services.journal.operations(self.lease.application, limit=_STARTS_LOOKED_AT)
+        begun = next((r for r in records if r.landed(Action.SUBMIT) or r.landed(Action.RESCALE)), None)
+        operation: Resume | Rescale
+        if begun and isinstance(begun.operation, Rescale):
+            operation = Rescale(desired=current.desired, job_id=job_id)
+        elif history.restored:
+            operation = Resume(desired=current.desired, restore=FromSnapshot(snapshot=history.restored))
+        else:
+            operation = Resume(desired=current.desired, restore=Stateless(why="it was started without state"))
+        return Attempt.watching(self.services, operation, job_id)
+
+    def _apply(
+        self, change: Change, history: History, *, may_roll_back: bool, stopped_at: datetime | None = None
+    ) -> Applied:
         operation = change.operation
         journal = self.services.journal
         revision = self._revision(operation, history)
@@ -154,7 +130,9 @@ class Executor:
             journal.set_intent(self.lease, intent)
         record = journal.start_operation(self.lease, operation, reason=change.reason, revision=revision)
         current = history.current.number if history.current else None
-        attempt = Attempt(services=self.services, lease=self.lease, record=record, replaces=current)
+        attempt = Attempt(
+            services=self.services, lease=self.lease, record=record, replaces=current, stopped_at=stopped_at
+        )
         try:
             attempt.run_steps(DerivedMarks(history))
         except TargetUnavailable as error:
@@ -162,9 +140,11 @@ class Executor:
         except ScurryError as error:
             journal.finish_operation(self.lease, record.id, OperationOutcome.FAILED, error=error.message)
             return self._gave_up(attempt, revision, error, may_roll_back=may_roll_back)
-        return self._finish(attempt, revision, may_roll_back=may_roll_back)
+        return self._finish(attempt, revision, history.current, may_roll_back=may_roll_back)
 
-    def _finish(self, attempt: Attempt, revision: int | None, *, may_roll_back: bool) -> Applied:
+    def _finish(
+        self, attempt: Attempt, revision: int | None, before: Revision | None, *, may_roll_back: bool
+    ) -> Applied:
         record, journal = attempt.record, self.services.journal
         unhealthy = attempt.await_health() if attempt.starts_a_job else None
         outcome = OperationOutcome.FAILED if unhealthy else OperationOutcome.DONE
@@ -172,13 +152,15 @@ class Executor:
             if revision is not None and attempt.starts_a_job:
                 verdict = RevisionOutcome.BAD if unhealthy else RevisionOutcome.HEALTHY
                 journal.judge_revision(self.lease, revision, verdict, error=unhealthy)
-            elif revision is not None and not (isinstance(record.operation, Adopt) and not record.operation.sound):
-                journal.judge_revision(self.lease, revision, RevisionOutcome.HEALTHY)
+            elif revision is not None and (known := _outcome_known(record.operation, before)):
+                journal.judge_revision(self.lease, revision, known, error=before.error if before else None)
             journal.finish_operation(self.lease, record.id, outcome, error=unhealthy, gap_s=attempt.gap_s)
             if isinstance(record.operation, Delete):
                 journal.set_intent(self.lease, Intent.ABSENT)
         if unhealthy and attempt.desired:
             return self._failed(attempt.desired, revision, attempt, _unhealthy(unhealthy), may_roll_back=may_roll_back)
+        if isinstance(record.operation, Adjust):
+            return self._adjusted(record.application, revision)
         adopted_state = isinstance(record.operation, Adopt) and record.operation.job_id is None
         stopped = isinstance(record.operation, Suspend | Delete) or adopted_state
         return Applied(
@@ -190,8 +172,15 @@ class Executor:
             snapshot=attempt.snapshot or _started_from(attempt.restore),
         )
 
+    def _adjusted(self, application: str, revision: int | None) -> Applied:
+        """What runs is the same as before; if it was not judged then, it is now."""
+        confirmed = self._confirm(application, self._history())
+        if confirmed.outcome is not ApplyOutcome.UNCHANGED:
+            return confirmed
+        return Applied(application=application, outcome=ApplyOutcome.CONVERGED, revision=revision)
+
     def _gave_up(self, attempt: Attempt, revision: int | None, error: ScurryError, *, may_roll_back: bool) -> Applied:
-        if not attempt.has_stopped_the_job:
+        if not attempt.has_stopped_the_job and not attempt.was_refused_a_start:
             if revision is not None:
                 self.services.journal.judge_revision(self.lease, revision, RevisionOutcome.REFUSED, error=error.message)
             raise error
@@ -210,11 +199,16 @@ class Executor:
         observed = self._look(attempt, history)
         # Whether the bad job runs has to be known: beside it, the job of the rollback would run the application twice.
         may_roll_back = may_roll_back and observed.reachable
-        change = rollback.after_failure(desired, attempt.restore, observed, history) if may_roll_back else None
+        change = rollback.after_failure(desired, attempt, observed, history) if may_roll_back else None
         if change is None:
             return rollback.left_as_it_is(observed, history, revision, failure, attempt)
         self.services.reporter.warn(f"not healthy: {failure.message}")
-        result = self._apply(change, history, may_roll_back=False)
+        try:
+            result = self._apply(change, history, may_roll_back=False, stopped_at=attempt.stopped_at)
+        except (JournalError, TargetUnavailable) as error:
+            raise rollback.interrupted(error, failure) from error
+        except ScurryError as error:
+            return rollback.left_as_it_is(observed, history, revision, rollback.both(failure, error), attempt)
         return rollback.told(result, failure, attempt)
 
     def _look(self, attempt: Attempt, history: History) -> Observed:
@@ -261,43 +255,17 @@ def _intent(operation: Operation) -> Intent | None:
             return None
 
 
-def _restored_by(record: OperationRecord) -> FromSnapshot | None:
-    """Return what the submit of an interrupted operation restored from: its own stop's snapshot, or what it names."""
-    stopped = record.landed(Action.STOP) or record.landed(Action.CANCEL)
-    if stopped and stopped.snapshot and isinstance(record.operation, Upgrade):
-        named = record.operation.restore
-        return named if isinstance(named, FromSnapshot) else FromSnapshot(snapshot=stopped.snapshot)
-    restore = getattr(record.operation, "restore", None)
-    return restore if isinstance(restore, FromSnapshot) else None
-
-
-def _unresolved_submit(records: Sequence[OperationRecord]) -> tuple[OperationRecord, int] | None:
-    """Return the newest start that was interrupted before it was known to have happened: its record, and which step."""
-    for record in records:
-        for ordinal, entry in enumerate(record.steps):
-            if entry.step.action is Action.SUBMIT:
-                return (record, ordinal) if entry.is_open else None
-    return None
-
-
-def _is_same_start(operation: Deploy | Resume | Upgrade, record: OperationRecord) -> bool:
-    """Whether both start the same from the same state."""
-    before = record.operation
-    if not isinstance(before, Deploy | Resume | Upgrade) or before.desired.digest() != operation.desired.digest():
-        return False
-    return _source(_restored_by(record) or before.restore) == _source(operation.restore)
-
-
 def _started_from(restore: Restore) -> Snapshot | None:
     return restore.snapshot if isinstance(restore, FromSnapshot) else None
 
 
-def _source(restore: Restore) -> str:
-    return restore.snapshot.location if isinstance(restore, FromSnapshot) else type(restore).__name__
-
-
-def _with_restored(outcome: Outcome, restored: FromSnapshot) -> Outcome:
-    return msgspec.structs.replace(outcome, restored=restored.snapshot)
+def _outcome_known(operation: Operation, before: Revision | None) -> RevisionOutcome | None:
+    """Return what is known of a revision that started no job: an adjusted one is what the one before it was."""
+    if isinstance(operation, Adjust):
+        return before.outcome if before and before.outcome is not RevisionOutcome.PENDING else None
+    if isinstance(operation, Adopt) and not operation.sound:
+        return None
+    return RevisionOutcome.HEALTHY
 
 
 def _unhealthy(reason: str) -> Failure:

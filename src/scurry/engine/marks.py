@@ -11,6 +11,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scurry.model.operation import Action
+
 if TYPE_CHECKING:
     from scurry.model.journal import History
 
@@ -25,9 +27,13 @@ class DerivedMarks:
         """Return the id for the job of the next submit: 32 hexadecimal digits."""
         return self._derive("job", self.history.resolved_submits)
 
-    def trigger_id(self) -> str:
-        """Return the id for the next stop or snapshot: 32 hexadecimal digits."""
-        return self._derive("trigger", self.history.resolved_triggers)
+    def trigger_id(self, action: Action = Action.STOP) -> str:
+        """Return the id for the next stop or snapshot: 32 hexadecimal digits.
+
+        Flink knows a trigger by its id, whatever was triggered (`DispatcherCachedOperationsHandler`). Under one id, a
+        stop after an interrupted snapshot would be told of that snapshot, and the job would go on.
+        """
+        return self._derive("trigger" if action is Action.STOP else action.value, self.history.resolved_triggers)
 
     def _derive(self, what: str, number: int) -> str:
         name = f"{self.history.lineage}/{self.history.application}/{what}/{number}"

@@ -52,6 +52,6 @@ def _without_job(observed: Observed, history: History) -> Phase:
 
 def _was_being_stopped(ended: Job, history: History) -> bool:
     """Whether the job has come to its end by a stop of ours that was interrupted before it could be journalled."""
-    steps = history.interrupted.steps if history.interrupted else ()
+    steps = history.last.steps if history.last else ()
     stops = (entry.step for entry in steps if entry.is_open and entry.step.action in {Action.STOP, Action.CANCEL})
     return any(step.inputs["job_id"] == ended.id for step in stops)

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scurry.engine import restore as restores
+from scurry.model.desired import UpgradeMode
 from scurry.model.operation import Resume, Upgrade
 from scurry.model.plan import Change
 from scurry.model.result import Applied, ApplyOutcome, Failure
-from scurry.model.snapshot import FromLatest, FromSnapshot, Restore
+from scurry.model.snapshot import FromLatest, FromSnapshot, Restore, Stateless
 
 if TYPE_CHECKING:
     from scurry.engine.attempt import Attempt
     from scurry.model.desired import Desired
+    from scurry.model.errors import JournalError, ScurryError, TargetUnavailable
     from scurry.model.journal import History
     from scurry.model.observed import Observed
 
 
-def after_failure(failed: Desired, restore: Restore, observed: Observed, history: History) -> Change | None:
+def after_failure(failed: Desired, attempt: Attempt, observed: Observed, history: History) -> Change | None:
     """Return the change back to the last healthy revision, from the state that the failed one started from.
 
     None when the spec forbids it, or there is no other healthy revision, or no state is known to go back with.
@@ -27,22 +29,48 @@ def after_failure(failed: Desired, restore: Restore, observed: Observed, history
     healthy = history.healthy
     if not failed.upgrade.rollback or healthy is None or healthy.desired.digest() == failed.digest():
         return None
-    if isinstance(restore, FromLatest):
-        kept = restores.newest(observed, history)
-        if kept is None:
-            return None
-        restore = FromSnapshot(snapshot=kept)
     reason = f"roll back to revision {healthy.number}, the last healthy one"
+    restore = _state_before(attempt)
+    mode = healthy.desired.upgrade.mode
     if observed.live is None:
+        if isinstance(restore, FromLatest):
+            kept = restores.newest(observed, history)
+            if kept is None:
+                return None
+            restore = FromSnapshot(snapshot=kept)
         return Change(operation=Resume(desired=healthy.desired, restore=restore), reason=reason)
+    if isinstance(restore, FromLatest):
+        # What is newest now is not when the job ends: it is cancelled, and what it has left then is gone on from.
+        mode = UpgradeMode.LAST_STATE
+        if observed.live.latest_checkpoint is None:
+            return None
     operation = Upgrade(
         desired=healthy.desired,
         restore=restore,
-        mode=healthy.desired.upgrade.mode,
+        mode=mode,
         job_id=observed.live.id,
         rollback_to=healthy.number,
     )
     return Change(operation=operation, reason=reason)
+
+
+def _state_before(attempt: Attempt) -> Restore:
+    """Return what the failed revision started from. Where that was to be nothing, what its predecessor has left."""
+    if isinstance(attempt.restore, Stateless) and attempt.snapshot:
+        return FromSnapshot(snapshot=attempt.snapshot)
+    return attempt.restore
+
+
+def both(failure: Failure, error: ScurryError) -> Failure:
+    """Return a failure that tells of the rollback's own, too."""
+    message = f"{failure.message}. The rollback was tried and failed, too: {error.message}"
+    return Failure(code=failure.code, message=message, hint=error.hint or failure.hint)
+
+
+def interrupted(error: JournalError | TargetUnavailable, failure: Failure) -> JournalError | TargetUnavailable:
+    """Return the error that ended a rollback in the middle, with why there was one."""
+    error.message = f"{failure.message}. The rollback was begun and is not finished: {error.message}"
+    return error
 
 
 def told(result: Applied, failure: Failure, attempt: Attempt) -> Applied:

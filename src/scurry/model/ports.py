@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from scurry.model.reporting import Activity, Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
     from pathlib import Path
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
         Revision,
         RevisionOutcome,
     )
+    from scurry.model.leftover import Leftover
     from scurry.model.observed import Job, Observed
-    from scurry.model.operation import Operation, Outcome, Step
+    from scurry.model.operation import Action, Operation, Outcome, Step
     from scurry.model.snapshot import Restore, Snapshot
     from scurry.model.values import Text
 
@@ -59,8 +60,8 @@ class Marks(Protocol):
     def job_id(self) -> str:
         """Return the id for the job of the next submit: 32 hexadecimal digits."""
 
-    def trigger_id(self) -> str:
-        """Return the id for the next stop or snapshot: 32 hexadecimal digits."""
+    def trigger_id(self, action: Action) -> str:
+        """Return the id for the next stop or snapshot, never the same for both: 32 hexadecimal digits."""
 
 
 class StepContext(Protocol):
@@ -156,6 +157,17 @@ class TellsOfStrangers(Protocol):
 
         Not the checkpoints of the job itself while it runs: those come and go.
         """
+
+
+@runtime_checkable
+class KeepsUploads(Protocol):
+    """What a target is, too, if its clusters keep what was uploaded to them."""
+
+    def uploads(self, known: Collection[Artifact], *, before: datetime) -> tuple[Leftover, ...]:
+        """Return the uploads of these artifacts that were made before a time. Raises `TargetUnavailable`."""
+
+    def forget_upload(self, upload: Leftover) -> None:
+        """Delete an upload; one that is gone already is no error. Raises `TargetUnavailable`."""
 
 
 class Journal(Protocol):
@@ -279,6 +291,7 @@ __all__ = [
     "Heals",
     "Journal",
     "KeepsLogs",
+    "KeepsUploads",
     "Log",
     "Marks",
     "Reporter",

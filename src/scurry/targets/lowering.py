@@ -47,7 +47,8 @@ def steps(operation: Operation, marks: Marks) -> tuple[Step, ...]:  # noqa: C901
         case Delete():
             return (_stop_or_cancel(operation.job_id, marks, snapshot=operation.snapshot),)
         case TakeSnapshot():
-            return (_of_job(Action.SNAPSHOT, marks.trigger_id(), operation.job_id, "take a savepoint of job"),)
+            mark = marks.trigger_id(Action.SNAPSHOT)
+            return (_of_job(Action.SNAPSHOT, mark, operation.job_id, "take a savepoint of job"),)
         case DropSnapshot():
             location = operation.snapshot.location
             title = f"delete snapshot {location}"
@@ -85,7 +86,7 @@ def _stop_or_cancel(job_id: str | None, marks: Marks, *, snapshot: bool, drain: 
         raise AssertionError("there is a job to stop")
     if not snapshot:
         return _of_job(Action.CANCEL, job_id, job_id, "cancel job")
-    return _of_job(Action.STOP, marks.trigger_id(), job_id, "stop with a savepoint job", drain=drain)
+    return _of_job(Action.STOP, marks.trigger_id(Action.STOP), job_id, "stop with a savepoint job", drain=drain)
 
 
 def _of_job(action: Action, mark: str, job_id: str, title: str, **inputs: Any) -> Step:

@@ -334,7 +334,7 @@ class MemoryTarget:
         job = entry.job
         if entry.behaviour is Behaviour.REFUSES_STOP or job.state is not JobState.RUNNING:
             raise RejectedByTarget(f"the savepoint was declined; job {job.id} goes on", target=self.name)
-        location = f"memory://{self.name}/savepoint-{job.id[:6]}-{step.mark[:12]}"
+        location = f"memory://{self.name}/savepoint-{step.mark[:12]}"
         snapshot = Snapshot(
             kind=SnapshotKind.SAVEPOINT,
             location=location,

@@ -57,7 +57,7 @@ class CountedMarks:
         """Return the next job id."""
         return self._next()
 
-    def trigger_id(self) -> str:
+    def trigger_id(self, action: Action) -> str:
         """Return the next trigger id."""
         return self._next()
 
