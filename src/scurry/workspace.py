@@ -186,18 +186,21 @@ class Workspace:
         Raises `Refused` when declined, `ApplicationLocked` when somebody else is at it; and errors that were found
         before anything was stopped, with the running job untouched.
         """
+        wish = self.assembly.wish(file, environment, target)
+        with wish.placing_errors():
+            return self.converge(wish.desired, confirm=confirm, wait=wait)
+
+    def converge(self, desired: Desired, *, confirm: Confirm, wait: timedelta | None = None) -> Applied:
+        """Make an application what is wished for; its artifact is in the store. Raises what `apply` does."""
         from scurry.engine.planner import make_plan
 
-        wish = self.assembly.wish(file, environment, target)
-        desired = wish.desired
-        with wish.placing_errors():
-            return self._change(
-                desired.application,
-                desired.target,
-                lambda observed, history: make_plan(desired, observed, history, now=self.clock.now()),
-                confirm=confirm,
-                wait=wait,
-            )
+        return self._change(
+            desired.application,
+            desired.target,
+            lambda observed, history: make_plan(desired, observed, history, now=self.clock.now()),
+            confirm=confirm,
+            wait=wait,
+        )
 
     def adopt(
         self,
@@ -316,10 +319,7 @@ class Workspace:
         return self._verb(application, self._by(verbs.plan_delete, snapshot=snapshot), confirm=confirm, wait=wait)
 
     def reconcile(self, application: str, decide: Decide) -> Applied:
-        """Do what is decided from what is seen under the lease; nobody is asked. For the reconciling server.
-
-        Raises `ApplicationLocked` at once when somebody else is at it.
-        """
+        """Do what is decided under the lease; nobody is asked. Raises `ApplicationLocked` at once."""
         return self._verb(application, decide, confirm=lambda plan: True, wait=None)
 
     # Wiring ----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import urllib3
 
 from scurry.model.observed import Job, JobState
 from scurry.targets.memory import Memory, MemoryJob
@@ -91,6 +93,19 @@ class Running:
         except AssertionError as error:
             raise AssertionError(f"{error}; told:\n{self.told()}") from None
         return self.events(kind, application)[0]
+
+    def address(self) -> str:
+        """The address of its API."""
+        found: list[str] = []
+
+        def is_told() -> bool:
+            said = (re.search(r"the API answers at (http://[^, ]+)", line["message"]) for line in self.lines)
+            found.extend(match[1] for match in said if match)
+            return bool(found) or self.process.poll() is not None
+
+        until(is_told, "the API answers")
+        assert found, self.told()
+        return found[0]
 
     def told(self) -> str:
         """All that it has logged."""
@@ -182,8 +197,9 @@ class Site:
     def start_server(self, *arguments: str, environment: dict[str, str] | None = None) -> Running:
         """Start a server that surveys often."""
         command = [sys.executable, "-m", "scurry.cli.main", "serve", "--log-format", "json", "--interval", "200ms"]
+        where = () if "--listen" in arguments else ("--listen", "127.0.0.1:0")
         process = subprocess.Popen(
-            [*command, *arguments],
+            [*command, *where, *arguments],
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -194,6 +210,12 @@ class Site:
         running = Running(process=process)
         self.servers.append(running)
         return running
+
+    def until_ready(self, url: str) -> None:
+        """Wait until a server says that it is ready."""
+        pool = urllib3.PoolManager(retries=False)
+        until(lambda: pool.request("GET", f"{url}/readyz").status == 200, "it is ready")
+        pool.clear()
 
     def end(self) -> None:
         """Leave no process behind."""

@@ -1,5 +1,6 @@
 """`scurry serve`: the reconciling server, in the foreground, until SIGTERM or Ctrl-C."""
 
+import os
 import signal
 import threading
 from datetime import timedelta
@@ -18,7 +19,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 @app.command()
 @command()
-def serve(
+def serve(  # noqa: PLR0913, PLR0917
     session: Session,
     interval: Annotated[
         timedelta | None,
@@ -51,6 +52,14 @@ def serve(
             help="After so long without a sign of another server, its targets are taken over. Default: 15s.",
         ),
     ] = None,
+    address: Annotated[
+        str,
+        typer.Option(
+            "--listen",
+            metavar="HOST:PORT|none",
+            help="Where the HTTP API answers. Port 0 is a free one. Others than this machine need a token.",
+        ),
+    ] = "127.0.0.1:8686",
     log_format: Annotated[
         str, typer.Option("--log-format", metavar="text|json", help="How log lines are written to standard error.")
     ] = "text",
@@ -60,6 +69,10 @@ def serve(
     Runs in the foreground until SIGTERM or Ctrl-C. Several servers on one journal share the targets out.
     """
     from scurry.cli.failure import Usage
+    from scurry.server.extra import check_installed
+
+    check_installed()
+    from scurry.server.http.listening import listen
     from scurry.server.logs import log_to_stderr
     from scurry.server.service import Server
     from scurry.server.settings import ATTENDANCE_S, GRACE_S, INTERVAL_S, ServerSettings
@@ -71,11 +84,14 @@ def serve(
         interval_s=interval.total_seconds() if interval else INTERVAL_S,
         workers=workers,
         attendance_s=takeover.total_seconds() if takeover else ATTENDANCE_S,
+        token=os.environ.get("SCURRY_TOKEN") or None,
         grace_s=GRACE_S if grace is None else grace.total_seconds(),
     )
     server = Server(session.workspace.project, settings)
     stop = threading.Event()
     for number in _SIGNALS:
         signal.signal(number, lambda *_: stop.set())
+    if address != "none":
+        listen(server, address, server.token)
     server.run(stop)
     return DONE

@@ -273,6 +273,24 @@ class JournalPlace(SpecModel):
         return self
 
 
+class Webhook(SpecModel):
+    """Where the server sends events: bad revisions, rollbacks, recoveries, drift, failed snapshots."""
+
+    url: Address = Field(description="Its address; each event is a POST with a JSON body.")
+    secret: Value | None = Field(
+        None, description="Signs each event (header `Scurry-Signature`); a secret by reference."
+    )
+
+
+class Server(SpecModel):
+    """The reconciling server, `scurry serve`."""
+
+    token: Value | None = Field(
+        None, description="What clients of its API have to know; a secret by reference. `SCURRY_TOKEN` goes before it."
+    )
+    webhook: Webhook | None = Field(None, description=Webhook.__doc__)
+
+
 class ProjectEnvironment(SpecModel):
     """What all applications share in one environment; what an application says itself goes before it."""
 
@@ -312,6 +330,7 @@ class Project(SpecModel):
         description="Path of the journal, or the address of its PostgreSQL database; without it, `.scurry/journal.db`.",
     )
     java_home: Filled | None = Field(None, description="The Java for everything; without it, one that fits is found.")
+    server: Server = Field(default_factory=Server, description=Server.__doc__)
 
     _root: Path = PrivateAttr(default_factory=Path)
     _places: Mapping[Any, Any] = PrivateAttr(default_factory=dict)

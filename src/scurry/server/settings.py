@@ -28,5 +28,7 @@ class ServerSettings:
     """after so long without a word of it, a server's targets are taken over by the others"""
     grace_s: float = GRACE_S
     """how long what is in hand may take to end when the server is stopped; then it is handed over"""
+    token: str | None = field(default=None, repr=False)
+    """of the API; it goes before the project's"""
     name: str = field(default_factory=_name)
     """tells servers on one journal apart"""

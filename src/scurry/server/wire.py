@@ -1,0 +1,262 @@
+"""What goes over the wire between a client and the server: bodies, answers, and the lines of a change's progress.
+
+Everything else that is sent is the model's own types. Shared by both sides; the OpenAPI document is made from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+
+from scurry.model.desired import Desired
+from scurry.model.journal import Freeze, History, OperationRecord, Revision
+from scurry.model.observed import Observed
+from scurry.model.plan import Difference, Plan
+from scurry.model.report import StatusReport
+from scurry.model.result import Applied
+from scurry.model.snapshot import Snapshot
+
+API = "/api/v1"
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every change says besides what is to be done."""
+
+    agreed: str | None = None
+    """`plan_id` of the plan that was agreed to; another plan is refused. Without it, whatever the plan is"""
+    wait_s: float | None = None
+    """how long to wait for somebody else who is changing the application"""
+
+
+class Apply(Ask, frozen=True, kw_only=True):
+    """Make an application what is wished. Its artifact has to be on the server: upload it first."""
+
+    desired: Desired
+
+
+class Rollback(Ask, frozen=True, kw_only=True):
+    """Go back to an earlier revision, with the state that there is."""
+
+    to: int | None = None
+
+
+class Stop(Ask, frozen=True, kw_only=True):
+    """Stop with a savepoint, or without one."""
+
+    snapshot: bool = True
+    drain: bool = False
+
+
+class Start(Ask, frozen=True, kw_only=True):
+    """Start what does not run."""
+
+    source: str = "latest"
+    """`latest`, `none`, or a snapshot by its name or location"""
+
+
+class Restart(Ask, frozen=True, kw_only=True):
+    """Stop and start again, with no change of the configuration."""
+
+    source: str = "latest"
+
+
+class Scale(Ask, frozen=True, kw_only=True):
+    """Change the parallelism of the current revision."""
+
+    parallelism: int
+
+
+class TakeSnapshot(Ask, frozen=True, kw_only=True):
+    """Take a savepoint; the job goes on."""
+
+
+class DropSnapshot(Ask, frozen=True, kw_only=True):
+    """Delete a snapshot that no rollback can need."""
+
+    location: str
+
+
+class Delete(Ask, frozen=True, kw_only=True):
+    """Stop the job, with a last snapshot unless told otherwise, and forget the application."""
+
+    snapshot: bool = True
+
+
+Verb: TypeAlias = Apply | Rollback | Stop | Start | Restart | Scale | TakeSnapshot | DropSnapshot | Delete
+
+
+class FreezeAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Let nothing in a scope be changed: `*`, `target:NAME` or `application:ID`."""
+
+    scope: str
+    reason: str
+    by: str | None = None
+
+
+# Answers -------------------------------------------------------------------------------------------------------
+
+
+class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What would be done now."""
+
+    plan_id: str
+    """names the plan: the journal's position and the operations. Send it as `agreed`"""
+    plan: Plan
+
+
+class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How applications are."""
+
+    applications: tuple[StatusReport, ...]
+
+
+class HistoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done, newest first."""
+
+    revisions: tuple[Revision, ...]
+    operations: tuple[OperationRecord, ...]
+
+
+class DiffAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between two revisions."""
+
+    differences: tuple[Difference, ...]
+
+
+class SnapshotsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The states that an application could start from, newest first."""
+
+    snapshots: tuple[Snapshot, ...]
+
+
+class LookAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the target and the journal say."""
+
+    observed: Observed
+    history: History
+
+
+class FreezesAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What is frozen."""
+
+    freezes: tuple[Freeze, ...]
+
+
+class ArtifactAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the server has an artifact."""
+
+    digest: str
+    present: bool
+
+
+class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A target as the servers see it."""
+
+    name: str
+    server: str | None
+    """which of them looks after it"""
+    applications: int
+    surveyed_at: datetime | None = None
+    silent_since: datetime | None = None
+    why: str | None = None
+
+
+class ServerAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The server that answers, and the others on its journal."""
+
+    name: str
+    version: str
+    ready: bool
+    servers: tuple[str, ...]
+    targets: tuple[TargetReport, ...]
+    in_hand: int
+    waiting: int
+
+
+class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What went wrong, as the command line's `--json` tells it."""
+
+    code: str
+    message: str
+    hint: str | None = None
+    problems: tuple[dict[str, Any], ...] = ()
+    target: str | None = None
+    owner: str | None = None
+    since: str | None = None
+    cause: str | None = None
+    retry_after_s: float | None = None
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An error."""
+
+    schema: str
+    error: ErrorBody
+
+
+# The lines of a change's progress ------------------------------------------------------------------------------
+
+
+class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin", tag_field="event"):
+    """A piece of work begins."""
+
+    id: int
+    title: str
+    total: float | None = None
+
+
+class Advance(msgspec.Struct, frozen=True, kw_only=True, tag="advance", tag_field="event"):
+    """It got further by an amount."""
+
+    id: int
+    amount: float
+
+
+class Describe(msgspec.Struct, frozen=True, kw_only=True, tag="describe", tag_field="event"):
+    """What it is at."""
+
+    id: int
+    text: str
+
+
+class End(msgspec.Struct, frozen=True, kw_only=True, tag="end", tag_field="event"):
+    """It is over."""
+
+    id: int
+    done: bool
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True, tag="note", tag_field="event"):
+    """Something worth knowing."""
+
+    text: str
+    warning: bool = False
+
+
+class Alive(msgspec.Struct, frozen=True, kw_only=True, tag="alive", tag_field="event"):
+    """Nothing is new; the connection stands."""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field="event"):
+    """The last line: what became of it."""
+
+    applied: Applied
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="error", tag_field="event"):
+    """The last line: why it could not be done."""
+
+    error: ErrorBody
+
+
+Line: TypeAlias = Begin | Advance | Describe | End | Note | Alive | Result | Failed
+
+
+def plan_id(plan: Plan) -> str:
+    """Return a plan's name: equal when the same would be done at the same position of the journal."""
+    operations = [change.operation for change in plan.changes]
+    content = msgspec.json.encode([plan.application, plan.position, operations], order="deterministic")
+    return hashlib.sha256(content).hexdigest()[:24]
