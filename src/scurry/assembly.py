@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from scurry.journal.sql_journal import SqlJournal
     from scurry.model.desired import Desired
     from scurry.model.errors import Problem
-    from scurry.model.plan import Difference
+    from scurry.model.journal import History
+    from scurry.model.plan import Difference, Plan
     from scurry.model.ports import Clock, Target
     from scurry.model.project import Project, TargetSettings
     from scurry.model.reporting import Reporter
@@ -258,6 +259,18 @@ class Assembly:
             secrets=loaded.secrets,
         )
         return Wish(desired=desired, script=loaded.script, places=self.places(loaded))
+
+    def explain(self, plan: Plan, history: History) -> Plan:
+        """Return a plan with what differs inside the artifact, which only its bytes tell."""
+        from msgspec.structs import replace
+
+        if history.current is None or plan.desired is None:
+            return plan
+        before, after = history.current.desired, plan.desired
+        changes = (
+            replace(change, differences=self.explained(change.differences, before, after)) for change in plan.changes
+        )
+        return replace(plan, changes=tuple(changes))
 
     def explained(self, found: tuple[Difference, ...], before: Desired, after: Desired) -> tuple[Difference, ...]:
         """Return differences with what differs inside the artifact, where both can still be read."""

@@ -76,7 +76,7 @@ class Workspace:
         desired = wish.desired
         with wish.placing_errors():
             observed, history = self._settled(desired.target, self._reading.history(desired.application))
-            return self._explained(make_plan(desired, observed, history, now=self.clock.now()), history)
+            return self.assembly.explain(make_plan(desired, observed, history, now=self.clock.now()), history)
 
     def status(self, *applications: str) -> tuple[StatusReport, ...]:
         """Return how the given applications are, or all of them. A target that does not answer is told, not raised."""
@@ -382,7 +382,7 @@ class Workspace:
             self._heal(target)
             observed, history = self._settle(target, self.journal, lease)
             executor = self._executor(target, lease)
-            plan = self._explained(decide(observed, history), history)
+            plan = self.assembly.explain(decide(observed, history), history)
             if not plan.is_converged and not confirm(plan):
                 raise Refused("declined; nothing was changed")
             self.refuse_frozen(application, target)  # it may have been frozen while the question stood
@@ -395,19 +395,6 @@ class Workspace:
         freezes = self._reading.freezes()
         if freezes:
             refuse_frozen(application, (target, self._reading.history(application).target), freezes)
-
-    def _explained(self, plan: Plan, history: History) -> Plan:
-        """Return the plan with what differs inside the artifact, which only its bytes tell."""
-        from msgspec.structs import replace
-
-        if history.current is None or plan.desired is None:
-            return plan
-        before, after = history.current.desired, plan.desired
-        changes = (
-            replace(change, differences=self.assembly.explained(change.differences, before, after))
-            for change in plan.changes
-        )
-        return replace(plan, changes=tuple(changes))
 
     def _settle(self, target: str, journal: Journal, lease: Lease) -> tuple[Observed, History]:
         """Observe, and find out what became of what a crash left open, where that was: the spec may name another.
