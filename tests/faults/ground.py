@@ -118,13 +118,14 @@ class Ground:
         """Do what `scurry apply` does."""
         return self.open().apply(self.spec, confirm=lambda plan: True)
 
-    def converge(self, *, attempts: int = 6) -> list[str]:
+    def converge(self) -> list[str]:
         """Run the command again until nothing is left to do. Returns what each told. Fails when it is stuck."""
-        told = []
-        for _ in range(attempts):
+        told, deadline = list[str](), time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
             told.append(told_by(self.apply))
             if told[-1] in {ApplyOutcome.CONVERGED, ApplyOutcome.UNCHANGED}:
                 return told
+            time.sleep(min(0.5 * (len(told) - 1), 5.0))
         raise Stuck(f"{NAME} does not come to run: {told}")
 
     def killed_apply(self, moment: str) -> int:

@@ -143,6 +143,13 @@ NO_FACTORY = (
             None,
         ),
         (("Jar upload failed.",), "Jar upload failed.", None),
+        (
+            ("org.apache.flink.runtime.checkpoint.CheckpointException: Checkpoint triggering task Source: a of job"
+             " 00 is not being executed at the moment. Aborting checkpoint. Failure reason: Not all required tasks are"
+             " currently running.",),
+            "not all of its tasks run now, and only all of them can write its state",
+            "same command again",
+        ),
         (("",), "Flink gave no reason", None),
     ],
 )  # fmt: skip

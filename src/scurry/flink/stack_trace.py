@@ -207,6 +207,12 @@ _KNOWN = (
         "{text}",
     ),
     _known(
+        # CheckpointFailureReason.NOT_ALL_REQUIRED_TASKS_RUNNING
+        r"Not all required tasks are currently running",
+        "not all of its tasks run now, and only all of them can write its state",
+        "When all of them run again (`scurry status` tells), run the same command again.",
+    ),
+    _known(
         r"No savepoint directory configured|"
         r"Neither.*savepoint.* directory.*configured|config option .*savepoint.*dir",
         "Flink does not know where to put savepoints",

@@ -27,6 +27,7 @@ _FASTEST_POLL_S, _SLOWEST_POLL_S = 0.005, 0.5
 _SHARE = 0.1
 """of the time that a savepoint took may be lost by looking too late: while a job is stopped, records wait"""
 _WORTH_TELLING_S = 2.0
+_NOT_STOPPED = "It was not stopped, and its state is safe. When the cause is gone, run the same command again."
 _SYNCHRONOUS = "SYNC_SAVEPOINT"
 """how the checkpoint statistics name the savepoint of a stop"""
 
@@ -146,7 +147,7 @@ class Ending:
         return RejectedByTarget(
             f"{what} of job {job_id[:8]} failed, and {goes_on}: {error.message}",
             target=self.target,
-            hint=error.hint,
+            hint=error.hint or (None if state.is_terminal else _NOT_STOPPED),
             cause=error.cause,
         )
 
