@@ -7,6 +7,7 @@ DIRECTORY/<64 hexadecimal digits>/.artifact.json     what it is, and its size an
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,8 @@ from scurry.model.errors import ArtifactError
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
+    from datetime import datetime
 
 _RECORD = ".artifact.json"
 _BUILT = "built"
@@ -44,7 +46,7 @@ class ArtifactStore:
             raise ArtifactError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
         name = Path(file_name or path.name).name
         if self._is_there(digest, size):
-            return _artifact(kind, digest, name, size)
+            return self._used(_artifact(kind, digest, name, size))
         # What is stored counts, should the file be changing under our hands.
         return self._store(lambda target: shutil.copyfile(path, target), kind, name)
 
@@ -86,9 +88,9 @@ class ArtifactStore:
                 found.append(_artifact(ArtifactKind(told["kind"]), folder.name, told["file_name"], told["size_bytes"]))
         return tuple(sorted(found, key=lambda artifact: (artifact.file_name, artifact.digest)))
 
-    def remove(self, artifact: Artifact) -> int:
+    def discard(self, digest: str) -> int:
         """Delete an artifact and return the bytes freed; 0 when it is not there. Raises `WorkspaceError`."""
-        folder = self._folder(artifact)
+        folder = self.directory / digest.removeprefix(_PREFIX)
         with writing(folder):
             if not folder.exists():
                 return 0
@@ -97,16 +99,43 @@ class ArtifactStore:
                 folder.rename(grave / folder.name)  # at once for everybody else
             return freed
 
+    def unused(self, needed: Collection[str], *, before: datetime) -> builtins.tuple[Artifact, ...]:
+        """Return the artifacts whose digest is not among these and that nobody asked for since a time.
+
+        What is being built and applied now is in no journal yet; that is what the time is for.
+        """
+        return tuple(
+            artifact
+            for artifact in self.list()
+            if artifact.digest not in needed and self._folder(artifact).stat().st_mtime < before.timestamp()
+        )
+
+    def forget_built(self) -> None:
+        """Forget what was built from what, where that is gone from the store."""
+        for record in (self.directory / _BUILT).glob("*.json"):
+            artifact = self._built(record.stem)
+            if artifact is None or not self.has(artifact):
+                record.unlink(missing_ok=True)
+
     def built(self, key: str) -> Artifact | None:
         """Return what was built from the things that `key` stands for, if it is still there and whole."""
-        with suppress(OSError, ValueError):
-            artifact = msgspec.json.decode((self.directory / _BUILT / f"{key}.json").read_bytes(), type=Artifact)
-            return artifact if self.has(artifact) else None
-        return None
+        artifact = self._built(key)
+        return self._used(artifact) if artifact and self.has(artifact) else None
 
     def remember_built(self, key: str, artifact: Artifact) -> None:
         """Remember what was built from the things that `key` stands for. Raises `WorkspaceError`."""
         write_atomically(self.directory / _BUILT / f"{key}.json", msgspec.json.encode(artifact))
+
+    def _built(self, key: str) -> Artifact | None:
+        with suppress(OSError, ValueError):
+            return msgspec.json.decode((self.directory / _BUILT / f"{key}.json").read_bytes(), type=Artifact)
+        return None
+
+    def _used(self, artifact: Artifact) -> Artifact:
+        """Remember, as its folder's time, that somebody is about to use it."""
+        with suppress(OSError):
+            os.utime(self._folder(artifact))
+        return artifact
 
     def _store(self, write: Callable[[Path], object], kind: ArtifactKind, name: str) -> Artifact:
         with writing(self.directory / name):

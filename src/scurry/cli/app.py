@@ -29,6 +29,7 @@ COMMANDS = {
     "restart": "lifecycle",
     "scale": "lifecycle",
     "delete": "lifecycle",
+    "prune": "prune",
     "freeze": "freeze",
     "thaw": "freeze",
     "snapshot": "snapshot",

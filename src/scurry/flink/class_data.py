@@ -28,6 +28,9 @@ _SHARED = "-XX:SharedArchiveFile="
 _RECORDING = ".recording"
 _MAGIC = 0xF00BABA8
 """`CDS_DYNAMIC_ARCHIVE_MAGIC`; the header is written last, so with it the archive is complete"""
+_FOLDER = "class-data"
+_MADE_FOR = "made-for"
+"""the Java and the Flink that a folder's archives are for, a path in each line"""
 _FORGOTTEN_AFTER_S = 7 * 86400
 
 
@@ -36,7 +39,8 @@ class ClassData:
 
     def __init__(self, cache: Path, *, flink_version: str, java: JavaRuntime, jars: Sequence[Path]) -> None:
         self._java = java
-        self._directory = cache / "class-data" / f"{flink_version}-java{java.major}-{_identity(java, jars)}"
+        self._made_for = (java.home, *(jars[0].parent for _ in jars[:1]))
+        self._directory = cache / _FOLDER / f"{flink_version}-java{java.major}-{_identity(java, jars)}"
 
     def flags(self, role: str, *, record: bool) -> tuple[str, ...]:
         """Return the options of a `java` command for this role; none where sharing is not possible.
@@ -55,7 +59,7 @@ class ClassData:
             shared = (f"{_SHARED}{base}",) if base else ()
             if not record:
                 return (*quiet, *shared)
-            self._directory.mkdir(parents=True, exist_ok=True)
+            self._make_directory()
             _clear_forgotten(self._directory)
             return (*quiet, *shared, f"{_RECORD}{archive}.{uuid4().hex[:12]}{_RECORDING}")
         return quiet
@@ -65,6 +69,10 @@ class ClassData:
         with contextlib.suppress(OSError):
             for path in self._directory.glob("*.jsa"):
                 path.unlink(missing_ok=True)
+
+    def _make_directory(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        (self._directory / _MADE_FOR).write_text("\n".join(map(str, self._made_for)), "utf-8")
 
     def _archive(self, role: str) -> Path:
         return self._directory / f"{role}.jsa"
@@ -78,12 +86,22 @@ class ClassData:
             return None
         base = self._directory / "base.jsa"
         if not base.exists():
-            self._directory.mkdir(parents=True, exist_ok=True)
+            self._make_directory()
             draft = base.with_name(f"{base.name}.{uuid4().hex[:12]}{_RECORDING}")
             command = [str(self._java.executable), "-Xshare:dump", f"{_SHARED}{draft}"]
             subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
             draft.replace(base)
         return base
+
+
+def forgotten(cache: Path) -> tuple[Path, ...]:
+    """Return the folders of archives whose Java or Flink is gone. What an older scurry recorded does not tell that."""
+    found = []
+    for record in sorted((cache / _FOLDER).glob(f"*/{_MADE_FOR}")):
+        with contextlib.suppress(OSError):
+            if not all(Path(home).exists() for home in record.read_text("utf-8").splitlines()):
+                found.append(record.parent)
+    return tuple(found)
 
 
 def publish_recorded(command: Sequence[str]) -> None:

@@ -30,12 +30,14 @@ from scurry.targets.rest.checking import TooFewSlots, check_retention
 from scurry.targets.rest.places import local_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from scurry.flink.cluster import RunningCluster
     from scurry.flink.installed import JavaRuntime
     from scurry.flink.process import ProcessId
-    from scurry.model.desired import Desired
+    from scurry.model.desired import Artifact, Desired
+    from scurry.model.leftover import Leftover
     from scurry.model.observed import Job
     from scurry.model.operation import Operation
     from scurry.model.ports import Log, Marks, StepContext
@@ -111,6 +113,21 @@ class LocalTarget:
     def left_by(self, job: Job) -> tuple[Snapshot, ...]:
         """Return what a job and the one before it have left on the disk."""
         return self._places.left_by(job)
+
+    def uploads(self, known: Collection[Artifact], *, before: datetime) -> tuple[Leftover, ...]:
+        """Return what the clusters that run keep; each forgets its uploads when it ends."""
+        return tuple(
+            msgspec.structs.replace(upload, ref=f"{cluster.flink_version}/{upload.ref}")
+            for cluster, target in self._running()
+            for upload in target.uploads(known, before=before)
+        )
+
+    def forget_upload(self, upload: Leftover) -> None:
+        """Delete a jar from the JobManager that keeps it."""
+        version, _, ref = upload.ref.partition("/")
+        for cluster, target in self._running():
+            if cluster.flink_version == version:
+                target.forget_upload(msgspec.structs.replace(upload, ref=ref))
 
     def logs(self, application: str, flink_version: str) -> Sequence[Log]:
         """Return the logs of the cluster's processes; they outlive it."""

@@ -17,9 +17,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scurry.model.errors import ArtifactError, TargetUnsuitable, WorkspaceError
+from scurry.model.leftover import Leftover, LeftoverKind
 from scurry.model.values import SecretRef
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from scurry.flink.runtimes import Runtimes
     from scurry.model.desired import Desired
     from scurry.model.ports import Reporter
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 PROPERTIES_OPTION = "scurry.application-properties"
 """the Flink option that tells a job where its `application_properties.json` is"""
 _FILE = "application_properties.json"
+DELIVERED = "delivered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +88,7 @@ class Delivery:
         if self.shared is None:
             self._warn(bool(secret))
             return DeliveredProperties(parameters=_flat(plain, without=set()))
-        digest = hashlib.sha256(msgspec.json.encode(desired.properties, order="deterministic")).hexdigest()[:16]
-        path = self._folder("properties", digest) / _FILE
+        path = self._folder(*_properties_folder(desired)) / _FILE
         groups = [{"PropertyGroupId": group, "PropertyMap": values} for group, values in plain.items()]
         _write(path, msgspec.json.format(msgspec.json.encode(groups), indent=2))
         return DeliveredProperties(config={PROPERTIES_OPTION: str(path)}, parameters=_flat(plain, without=secret))
@@ -115,9 +119,10 @@ class Delivery:
         return DeliveredPython(script=script, code=code, python=environment.python)
 
     def _unpacked(self, archive: Path, digest: str) -> Path:
-        folder = self._folder("python", digest.rpartition(":")[2][:40])
+        folder = self._folder(*_python_folder(digest))
         code = folder / "code"
         if code.is_dir():
+            os.utime(folder)  # used now: `leftovers` leaves it
             return code
         draft = Path(tempfile.mkdtemp(dir=folder))
         try:
@@ -134,7 +139,7 @@ class Delivery:
     def _folder(self, *parts: str) -> Path:
         if self.shared is None:
             raise AssertionError("only asked for when there is one")
-        folder = self.shared.joinpath("delivered", *parts)
+        folder = self.shared.joinpath(DELIVERED, *parts)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -147,6 +152,45 @@ class Delivery:
             f"target {self.target!r} has no `shared_directory`: the job gets its properties as global job parameters"
             f" only, not as {_FILE}{shown}"
         )
+
+
+def leftovers(directory: Path, needed: Sequence[Desired], *, before: datetime) -> tuple[Leftover, ...]:
+    """Return what was delivered to a workspace's own folder before a time, and that none of these wishes reads.
+
+    Never asked of a `shared_directory`: other projects may deliver to the same one.
+    """
+    wanted = {_properties_folder(desired) for desired in needed}
+    wanted |= {_python_folder(desired.artifact.digest) for desired in needed}
+    found = (folder for kind in ("properties", "python") for folder in directory.glob(f"{DELIVERED}/{kind}/*"))
+    return tuple(
+        Leftover(
+            kind=LeftoverKind.DELIVERED,
+            name=f"{folder.parent.name}/{folder.name}",
+            ref=str(folder),
+            size_bytes=sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir()),
+        )
+        for folder in sorted(found)
+        if (folder.parent.name, folder.name) not in wanted and folder.stat().st_mtime < before.timestamp()
+    )
+
+
+def discard(leftover: Leftover) -> None:
+    """Delete what was delivered. Raises `WorkspaceError`."""
+    try:
+        shutil.rmtree(leftover.ref)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise WorkspaceError(f"cannot delete {leftover.ref!r}: {error.strerror}") from error
+
+
+def _properties_folder(desired: Desired) -> tuple[str, str]:
+    told = msgspec.json.encode(desired.properties, order="deterministic")
+    return "properties", hashlib.sha256(told).hexdigest()[:16]
+
+
+def _python_folder(digest: str) -> tuple[str, str]:
+    return "python", digest.rpartition(":")[2][:40]
 
 
 def _flat(groups: dict[str, dict[str, str]], *, without: set[tuple[str, str]]) -> dict[str, str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RETENTION = "execution.checkpointing.externalized-checkpoint-retention"
 JOB_PARAMETERS = "pipeline.global-job-parameters"
+_DIGITS = 40
 PYTHON_DRIVER = "org.apache.flink.client.python.PythonDriver"
 
 
@@ -84,7 +85,18 @@ def make_program(desired: Desired, *, secrets: Secrets, artifacts: ArtifactStore
 def jar_name(file_name: str, digest: str) -> str:
     """Return a file name that says what it is to people and to us: `orders-0123….jar`."""
     stem = re.sub(r"[^A-Za-z0-9.-]+", "-", file_name.removesuffix(".jar"))[:60].strip("-.") or "job"
-    return f"{stem}-{digest.rpartition(':')[2][:40]}.jar"
+    return f"{stem}-{jar_digest(digest)}.jar"
+
+
+def jar_digest(digest: str) -> str:
+    """Return the part of an artifact's digest that is in the name of its jar."""
+    return digest.rpartition(":")[2][:_DIGITS]
+
+
+def digest_in(name: str) -> str | None:
+    """Return that part from a jar's name; None for a name that `jar_name` did not make."""
+    found = re.search(rf"-([0-9a-f]{{{_DIGITS}}})\.jar$", name)
+    return found[1] if found else None
 
 
 def job_parameters(values: dict[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from scurry.model.errors import (
     TargetUnsuitable,
     WorkspaceError,
 )
+from scurry.model.leftover import Leftover, LeftoverKind
 from scurry.model.observed import Job, JobState, Observed
 from scurry.model.operation import Action, Operation, Outcome, Step
 from scurry.model.reporting import SilentActivity
@@ -28,14 +30,15 @@ from scurry.targets import lowering
 from scurry.targets.rest import checking, observing, rescaling
 from scurry.targets.rest.delivery import Delivery
 from scurry.targets.rest.ending import Ending, undecided
-from scurry.targets.rest.program import Program, make_program
+from scurry.targets.rest.program import Program, digest_in, jar_digest, make_program
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from scurry.flink.rest import FlinkRest
     from scurry.flink.rest_answers import JobSummary
-    from scurry.model.desired import Desired
+    from scurry.model.desired import Artifact, Desired
     from scurry.model.ports import Activity, Log, Marks, StepContext
     from scurry.targets.rest.places import Places
     from scurry.targets.services import TargetServices
@@ -104,6 +107,20 @@ class RestTarget:
     def left_by(self, job: Job) -> tuple[Snapshot, ...]:
         """Return what a job and the one before it have left where this machine sees it."""
         return self._places.left_by(job)
+
+    def uploads(self, known: Collection[Artifact], *, before: datetime) -> tuple[Leftover, ...]:
+        """Return the jars of these artifacts that the JobManager keeps. What another project uploaded is not told."""
+        ours = {jar_digest(artifact.digest) for artifact in known}
+        return tuple(
+            Leftover(kind=LeftoverKind.UPLOAD, name=jar.name, ref=jar.id, target=self.name)
+            for jar in self.rest.jars()
+            if digest_in(jar.name) in ours and jar.uploaded < before.timestamp() * 1000
+        )
+
+    def forget_upload(self, upload: Leftover) -> None:
+        """Delete a jar from the JobManager."""
+        with suppress(JarNotFound):
+            self.rest.delete_jar(upload.ref)
 
     def logs(self, application: str, flink_version: str) -> Sequence[Log]:
         """Return the logs of the cluster's processes: in a session cluster those of all its jobs."""
