@@ -1,30 +1,54 @@
-"""A process that writes upgrade after upgrade and says so after each write, until it is killed. Run by test_kill.py."""
+"""A process that writes upgrade after upgrade and says so after each write, until it is killed. Run by test_kill.py.
+
+When it is the database that is killed, it waits for it and goes on.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from scurry.journal.postgres import PostgresJournal
+from scurry.journal.postgres_server import Address
 from scurry.journal.sqlite import SqliteJournal
+from scurry.model.errors import JournalUnavailable
 from scurry.model.journal import OperationOutcome, RevisionOutcome
 from scurry.model.operation import Action, Outcome
 from scurry.testing.journal_story import APPLICATION, SetClock, Story, savepoint
 
+if TYPE_CHECKING:
+    from scurry.journal.sql_journal import SqlJournal
 
-def main(path: Path) -> None:
-    """Write for ever."""
+
+def open_journal(place: str, *, read_only: bool = False) -> SqlJournal:
+    """Open a journal by its address or path."""
     # Every process starts at the same time of this clock, so a lease that is left behind has not expired for the next.
-    with SqliteJournal.open(path, clock=SetClock()) as journal:
+    clock = SetClock()
+    if "://" in place:
+        return PostgresJournal.open(Address.read(place), clock=clock, lease_clock=clock, read_only=read_only)
+    return SqliteJournal.open(Path(place), clock=clock, read_only=read_only)
+
+
+def main(place: str) -> None:
+    """Write for ever."""
+    with open_journal(place) as journal:
         story = Story(journal)
-        interrupted = journal.history(APPLICATION).interrupted
-        if interrupted:
-            journal.finish_operation(story.lease, interrupted.id, OperationOutcome.INTERRUPTED)
-        number = journal.history(APPLICATION).next_revision
         while True:
-            _upgrade(story, number)
-            number += 1
+            try:
+                _settle(story)
+                while True:
+                    _upgrade(story, journal.history(APPLICATION).next_revision)
+            except JournalUnavailable as error:
+                _say("lost", error.message, error.in_doubt)
+
+
+def _settle(story: Story) -> None:
+    interrupted = story.journal.history(APPLICATION).interrupted
+    if interrupted:
+        story.journal.finish_operation(story.lease, interrupted.id, OperationOutcome.INTERRUPTED)
 
 
 def _upgrade(story: Story, wish: int) -> None:
@@ -48,4 +72,4 @@ def _say(*facts: object) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1])

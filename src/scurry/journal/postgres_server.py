@@ -6,6 +6,7 @@ No password is ever in a message: an address is shown without it, and an address
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote
@@ -25,7 +26,7 @@ from scurry.model.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 
@@ -96,14 +97,8 @@ def connect(address: Address) -> Connection:
     except psycopg.Error as error:
         raise _not_let_in(error, address) from None  # the frames below hold the password
     try:
-        connection.execute(
-            "SELECT set_config('search_path', %s, false), set_config('statement_timeout', %s, false),"
-            " set_config('lock_timeout', %s, false), set_config('idle_in_transaction_session_timeout', %s, false),"
-            # A commit that may be lost is none. What is stricter (`remote_apply`) stays.
-            " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
-            " WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)",
-            (_quoted(address.schema), *(f"{s}s" for s in (STATEMENT_TIMEOUT_S, LOCK_TIMEOUT_S, IDLE_TIMEOUT_S))),
-        )
+        connection.execute("SELECT set_config('search_path', %s, false)", (_quoted(address.schema),))
+        _settle(connection)
     except psycopg.Error as error:
         connection.close()
         raise told(error, address) from error
@@ -111,6 +106,17 @@ def connect(address: Address) -> Connection:
         connection.close()
         raise
     return connection
+
+
+def _settle(connection: Connection) -> None:
+    connection.execute(
+        "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),"
+        " set_config('idle_in_transaction_session_timeout', %s, false),"
+        # A commit that may be lost is none. What is stricter (`remote_apply`) stays.
+        " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
+        " WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)",
+        [f"{seconds}s" for seconds in (STATEMENT_TIMEOUT_S, LOCK_TIMEOUT_S, IDLE_TIMEOUT_S)],
+    )
 
 
 def make_ready(connection: Connection, address: Address) -> None:
@@ -121,11 +127,7 @@ def make_ready(connection: Connection, address: Address) -> None:
     try:
         if version(connection, address) == len(MIGRATIONS):
             return
-        with connection.transaction():
-            # Local, since waiting for another one's migration may take longer than a write ever should.
-            limit = f"SET LOCAL lock_timeout = '{MIGRATION_TIMEOUT_S}s'; SET LOCAL statement_timeout = 0"
-            connection.execute(limit.encode())
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        with _alone(connection), connection.transaction():
             _refuse_another_encoding(connection, address)
             # Asked again under the lock: another process may have done it while we waited.
             found = version(connection, address)
@@ -134,6 +136,22 @@ def make_ready(connection: Connection, address: Address) -> None:
             migrate(lambda sql, values: connection.execute(_dialect(sql), values), found)
     except psycopg.Error as error:
         raise told(error, address) from error
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Let nobody else make tables meanwhile.
+
+    The lock is the session's, not the transaction's: a transaction that had begun before it got the lock would not see
+    in the server's caches of names that the one before it made the tables.
+    """
+    # Waiting for another one's migration may take longer than a write ever should.
+    limits = f"SET lock_timeout = '{MIGRATION_TIMEOUT_S}s'; SET statement_timeout = '{MIGRATION_TIMEOUT_S}s'"
+    connection.execute(limits.encode())
+    connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+    yield
+    connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+    _settle(connection)
 
 
 def version(connection: Connection, address: Address) -> int:
@@ -176,7 +194,7 @@ def told(error: psycopg.Error, address: Address) -> ScurryError:
                 f" busy; nothing was written: {said}",
                 hint="Run the same command again when that one is done.",
             )
-        case ("53", _) | (_, "25006" | "42501"):
+        case ("53", _) | (_, "25006" | "0A000" | "42501"):
             return WorkspaceError(f"{name} takes no writes: {said}. What is in it is whole", hint=_MAY_NOT.get(state))
         case ("XX" | "42" | "F0", _):
             return JournalDamaged(f"{name} cannot be read: {said}. It was left as it is", hint=REPLACE)
@@ -207,9 +225,13 @@ def said(error: psycopg.Error) -> str:
     return _said(error)
 
 
+_STANDBY = (
+    "It is a standby: the address has to name the primary. Of several hosts in it the right one is found with:\n"
+    "  ?target_session_attrs=read-write"
+)
 _MAY_NOT = {
-    "25006": "It is a standby, or its disk is full. The address has to name the primary; of several hosts behind one"
-    " address the right one is found with:\n  ?target_session_attrs=read-write",
+    "25006": _STANDBY,
+    "0A000": _STANDBY,  # "cannot set transaction read-write mode during recovery"
     "42501": "The user of the journal's address needs the right to create its schema once, and to write its tables"
     " then:\n  GRANT CREATE ON DATABASE … TO …",
     "53100": "Make room on the server's disk, then run the same command again.",

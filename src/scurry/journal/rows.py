@@ -35,6 +35,11 @@ def moment(text: str) -> datetime:
         raise _damaged(f"{text!r} is not a time") from error
 
 
+def storable(text: str | None) -> str | None:
+    """Return a text of others, such as a job's exception, without what no database stores: NUL, half surrogates."""
+    return text and text.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
+
+
 def encode(value: object) -> str:
     """Write one of the model's types as JSON."""
     return msgspec.json.encode(value).decode()

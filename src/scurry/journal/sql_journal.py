@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from scurry.journal import bookkeeping, fleet, leases, rows, summary
 from scurry.journal.leases import Counts
-from scurry.journal.rows import encode, stamp
+from scurry.journal.rows import encode, stamp, storable
 from scurry.model.errors import JournalError
 from scurry.model.journal import Intent, OperationOutcome, OperationRecord, Revision, RevisionOutcome
 from scurry.model.operation import Action, Delete
@@ -173,7 +173,7 @@ class SqlJournal:
                 raise JournalError(f"{lease.application!r} has no revision {number}")
             database.execute(
                 "UPDATE revision SET outcome = ?, error = ? WHERE application = ? AND number = ?",
-                *(outcome.value, error, lease.application, number),
+                *(outcome.value, storable(error), lease.application, number),
             )
             bookkeeping.mark_newest_healthy(database, lease.application, found[0][0])
 
@@ -212,6 +212,7 @@ class SqlJournal:
         gap_s: float | None = None,
     ) -> None:
         """Remember how it ended. The same end again changes nothing; a different one raises `JournalError`."""
+        error = storable(error)
         with self._write(lease) as database:
             kind, *end = _operation(database, lease, operation)
             if end[0] is not None:
@@ -246,7 +247,7 @@ class SqlJournal:
         With neither outcome nor error: it is known that it did not land. The same end again changes nothing; a
         different one raises `JournalError`.
         """
-        now = self._clock.now()
+        now, error = self._clock.now(), storable(error)
         brought = encode(outcome) if outcome else None
         with self._database.writing():
             database = self._database

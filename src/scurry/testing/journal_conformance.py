@@ -404,6 +404,23 @@ class JournalConformance(FleetConformance):
             story.end(OperationOutcome.FAILED)
         assert journal.history(APPLICATION) == before
 
+    def test_what_an_exception_says_is_kept_whatever_characters_are_in_it(self, journal: Journal) -> None:
+        story = Story(journal)
+        story.begin_deploy(1)
+        story.start(Action.SUBMIT)
+        said = "no\0t \ud800 text ✓"
+        for _ in range(2):
+            journal.finish_step(story.lease, story.operation, story.ordinal, error=said)
+            journal.judge_revision(story.lease, 1, RevisionOutcome.BAD, error=said)
+            journal.finish_operation(story.lease, story.operation, OperationOutcome.FAILED, error=said)
+        last, revision = journal.history(APPLICATION).last, journal.revision(APPLICATION, 1)
+        assert last
+        assert revision
+        for told in (last.error, last.steps[0].error, revision.error):
+            assert told
+            assert told.startswith("no")
+            assert told.endswith("text ✓")
+
     def test_no_step_begins_in_an_operation_that_has_ended(self, journal: Journal) -> None:
         story = Story(journal)
         story.begin_suspend()
