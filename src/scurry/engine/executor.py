@@ -203,13 +203,26 @@ class Executor:
         if change is None:
             return rollback.left_as_it_is(observed, history, revision, failure, attempt)
         self.services.reporter.warn(f"not healthy: {failure.message}")
+        wrote_on = rollback.has_own_state(attempt, observed)
         try:
             result = self._apply(change, history, may_roll_back=False, stopped_at=attempt.stopped_at)
+            again = wrote_on and result.error is not None and rollback.does_not_fit(result.error.message)
+            if again:
+                result = self._go_back_further(desired, attempt) or result
         except (JournalError, TargetUnavailable) as error:
             raise rollback.interrupted(error, failure) from error
         except ScurryError as error:
             return rollback.left_as_it_is(observed, history, revision, rollback.both(failure, error), attempt)
-        return rollback.told(result, failure, attempt)
+        return rollback.told(result, failure, again=again)
+
+    def _go_back_further(self, failed: Desired, attempt: Attempt) -> Applied | None:
+        """The revision before cannot read what the failed one wrote: it goes on from where itself was stopped."""
+        history = self._history()
+        observed = self._look(attempt, history)
+        if not observed.reachable:
+            return None
+        change = rollback.after_failure(failed, attempt, observed, history, from_before=True)
+        return self._apply(change, history, may_roll_back=False, stopped_at=attempt.stopped_at) if change else None
 
     def _look(self, attempt: Attempt, history: History) -> Observed:
         try:

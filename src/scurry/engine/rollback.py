@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scurry.engine import failures
 from scurry.engine import restore as restores
 from scurry.model.desired import UpgradeMode
 from scurry.model.operation import Resume, Upgrade
@@ -21,16 +22,26 @@ if TYPE_CHECKING:
     from scurry.model.observed import Observed
 
 
-def after_failure(failed: Desired, attempt: Attempt, observed: Observed, history: History) -> Change | None:
-    """Return the change back to the last healthy revision, from the state that the failed one started from.
+_UNFIT = frozenset(
+    {"state-not-mapped", "serializer-incompatible", "state-unreadable", "max-parallelism-changed", "state-file-missing"}
+)
+"""failures of the catalogue that say that a state and a program do not fit"""
 
+
+def after_failure(
+    failed: Desired, attempt: Attempt, observed: Observed, history: History, *, from_before: bool = False
+) -> Change | None:
+    """Return the change back to the last healthy revision.
+
+    It goes on from the newest checkpoint of the failed one, if that has completed any: what its sinks committed by then
+    would be written twice otherwise. Else, and with `from_before`, from the state that the failed one started from.
     None when the spec forbids it, or there is no other healthy revision, or no state is known to go back with.
     """
     healthy = history.healthy
     if not failed.upgrade.rollback or healthy is None or healthy.desired.digest() == failed.digest():
         return None
     reason = f"roll back to revision {healthy.number}, the last healthy one"
-    restore = _state_before(attempt)
+    restore = _state_before(attempt) if from_before or not has_own_state(attempt, observed) else FromLatest()
     mode = healthy.desired.upgrade.mode
     if observed.live is None:
         if isinstance(restore, FromLatest):
@@ -54,6 +65,18 @@ def after_failure(failed: Desired, attempt: Attempt, observed: Observed, history
     return Change(operation=operation, reason=reason)
 
 
+def has_own_state(attempt: Attempt, observed: Observed) -> bool:
+    """Whether the failed revision's own job has left a checkpoint, after it started from its predecessor's state."""
+    job = next((job for job in observed.jobs if job.id == attempt.job_id), None)
+    return job is not None and job.latest_checkpoint is not None and isinstance(attempt.restore, FromSnapshot)
+
+
+def does_not_fit(message: str) -> bool:
+    """Whether a revision failed since it cannot read the state that it was given."""
+    known = failures.recognise(message)
+    return known is not None and known.trouble.id in _UNFIT
+
+
 def _state_before(attempt: Attempt) -> Restore:
     """Return what the failed revision started from. Where that was to be nothing, what its predecessor has left."""
     if isinstance(attempt.restore, Stateless) and attempt.snapshot:
@@ -73,20 +96,26 @@ def interrupted(error: JournalError | TargetUnavailable, failure: Failure) -> Jo
     return error
 
 
-def told(result: Applied, failure: Failure, attempt: Attempt) -> Applied:
-    """Return the result of a rollback as the result of the apply that failed."""
+def told(result: Applied, failure: Failure, *, again: bool) -> Applied:
+    """Return the result of a rollback as the result of the apply that failed.
+
+    `again`: the failed revision had written on, and its predecessor could not go on from there.
+    """
     went_back = result.outcome is ApplyOutcome.CONVERGED
-    source = attempt.restore
-    state = f" from {source.snapshot.location}" if isinstance(source, FromSnapshot) else ""
+    state = f" from {result.snapshot.location}" if result.snapshot else ""
     if went_back:
         message = f"{failure.message}. The revision before it runs again{state}; no state was lost."
+        if again:
+            message += (
+                " It cannot read what the failed revision wrote, so what that processed is processed again, and what "
+                "its sinks committed may be there twice."
+            )
     else:
         after = f" It failed too: {result.error.message}" if result.error else ""
         message = f"{failure.message}. The rollback was tried{state}.{after}"
     return msgspec.structs.replace(
         result,
         outcome=ApplyOutcome.ROLLED_BACK if went_back else result.outcome,
-        snapshot=source.snapshot if isinstance(source, FromSnapshot) else result.snapshot,
         error=Failure(code=failure.code, message=message, hint=failure.hint),
     )
 
