@@ -128,8 +128,10 @@ class Executor:
         revision = self._revision(operation, history)
         if intent := _intent(operation):
             journal.set_intent(self.lease, intent)
-        record = journal.start_operation(self.lease, operation, reason=change.reason, revision=revision)
         current = history.current.number if history.current else None
+        if current is not None and current != revision and _is_recovery(operation):
+            journal.judge_revision(self.lease, current, RevisionOutcome.BAD, error=change.reason)
+        record = journal.start_operation(self.lease, operation, reason=change.reason, revision=revision)
         attempt = Attempt(
             services=self.services, lease=self.lease, record=record, replaces=current, stopped_at=stopped_at
         )
@@ -279,6 +281,11 @@ def _outcome_known(operation: Operation, before: Revision | None) -> RevisionOut
     if isinstance(operation, Adopt) and not operation.sound:
         return None
     return RevisionOutcome.HEALTHY
+
+
+def _is_recovery(operation: Operation) -> bool:
+    """Whether scurry itself decided it, since the revision that ran went bad."""
+    return isinstance(operation, Upgrade | Resume) and operation.recovery
 
 
 def _unhealthy(reason: str) -> Failure:
