@@ -113,7 +113,8 @@ MOMENTS: dict[str, Spot] = {
     "during the stop": Spot(after="", method=_STOP[0], path=_STOP[1], nth=1),
     "between stop and start": Spot(after="", method=_RUN[0], path=_RUN[1], nth=1),
     "between submitted and answered": Spot(after="", method=_RUN[0], path=_RUN[1], nth=1),
-    "in the health window": Spot(after=" ".join(_RUN), method="GET", path="/jobs/overview", nth=2),
+    "in the health window": Spot(after=" ".join(_RUN), method="GET", path="/jobs/overview", nth=1),
+    "after its first checkpoint": Spot(after=" ".join(_RUN), method="GET", path="/jobs/overview", nth=1),
 }
 """moments of an upgrade → the call at which they are"""
 _FAULTS = {
@@ -128,6 +129,7 @@ def killed(role: str, moment: str) -> Case:
 
     def rules(ground: Ground) -> Sequence[Rule]:
         def strike() -> None:
+            _await(ground, moment)
             ground.kill(role)
             ground.restore_soon()
 
@@ -136,11 +138,18 @@ def killed(role: str, moment: str) -> Case:
     return Case(kind=f"{role} killed", where=moment, rules=rules)
 
 
+def _await(ground: Ground, moment: str) -> None:
+    """The call is held back until the moment has come."""
+    if moment == "after its first checkpoint":
+        ground.await_checkpoint()
+
+
 def forgetful(moment: str) -> Case:
     """Return a JobManager that dies and is back before anybody asks again: it answers, and knows no job."""
 
     def rules(ground: Ground) -> Sequence[Rule]:
         def strike() -> None:
+            _await(ground, moment)
             ground.kill("jobmanager")
             ground.restore_cluster()
 

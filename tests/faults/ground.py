@@ -144,6 +144,14 @@ class Ground:
             jobs = rest.jobs()
         return [job.jid for job in jobs if job.name == NAME and not JobState(job.state.lower()).is_terminal]
 
+    def await_checkpoint(self) -> None:
+        """Wait until the one job that runs has completed a checkpoint: so it has committed output of its own."""
+        with FlinkRest(RestSettings(url=self.proxy.upstream)) as rest:
+            (live,) = self.live_jobs()
+            deadline = time.monotonic() + PATIENCE_S
+            while not rest.checkpoints(live).counts.completed and time.monotonic() < deadline:
+                time.sleep(0.02)
+
     def judge(self) -> None:
         """Wait until one job has written something new, and check all of it. Fails with what is wrong."""
         live = self.live_jobs()

@@ -66,9 +66,13 @@ def after_failure(
 
 
 def has_own_state(attempt: Attempt, observed: Observed) -> bool:
-    """Whether the failed revision's own job has left a checkpoint, after it started from its predecessor's state."""
-    job = next((job for job in observed.jobs if job.id == attempt.job_id), None)
-    return job is not None and job.latest_checkpoint is not None and isinstance(attempt.restore, FromSnapshot)
+    """Whether the failed revision's own job has left a checkpoint, after it started from its predecessor's state.
+
+    A job that the target has lost, with a JobManager that died, has left what is still to be seen of it.
+    """
+    shown = (job.latest_checkpoint for job in observed.jobs if job.id == attempt.job_id)
+    left = (snapshot for snapshot in observed.retained if snapshot.job_id == attempt.job_id)
+    return any((*shown, *left)) and isinstance(attempt.restore, FromSnapshot)
 
 
 def does_not_fit(message: str) -> bool:
