@@ -85,8 +85,14 @@ def kill(stage: Stage, role: str, number: signal.Signals) -> None:
         pass
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("role", ["jobmanager", "taskmanager-1"])
+@pytest.mark.parametrize(
+    ("role", "moment"),
+    [
+        *(("jobmanager", moment) for moment in MOMENTS),
+        ("taskmanager-1", "during the stop"),
+        ("taskmanager-1", "between stop and start"),
+    ],
+)
 def test_a_process_that_is_killed_takes_no_state_along(
     role: str, moment: str, survivor: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
