@@ -10,6 +10,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import string
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ import scurry
 from scurry.cli import app as cli
 from scurry.cli.documents import DOCUMENTS, Document
 from scurry.cli.exit_codes import MEANINGS
+from scurry.engine.failure_catalogue import CATALOGUE
 from scurry.model import errors
 from scurry.spec.schema import application_schema, project_schema
 
@@ -50,8 +52,46 @@ def pages() -> dict[str, str]:
         "project.md": _page("scurry.yaml", _file(project_schema(), "A project", "scurry schema project")),
         "errors.md": _page("Errors", _errors()),
         "exit-codes.md": _page("Exit codes", _exit_codes()),
+        "failures.md": _page("Failures", _failures()),
         "json.md": _page("JSON documents", _documents()),
     }
+
+
+_BLAMES = {
+    "application": "the application: its code, configuration or state",
+    "cluster": "Flink's processes and what they run on",
+    "surroundings": "what the job reads from and writes to",
+}
+
+
+def _failures() -> Iterator[str]:
+    yield "What `scurry diagnose` knows. A failure is recognised by the words of an exception (regular expressions over"
+    yield "`class: message`, the deepest cause first) or by a figure. What is not here is shown as Flink tells it, and"
+    yield "said to be unknown. The names are stable: `code` of a finding in the [JSON](json.md#diagnose)."
+    yield ""
+    yield from _table(("Name", "What it is"), [(f"[`{entry.id}`](#{entry.id})", entry.title) for entry in CATALOGUE])
+    for entry in CATALOGUE:
+        words = {name: f"…{name}…" for _, name, _, _ in string.Formatter().parse(entry.what) if name}
+        yield f"## {entry.id}"
+        yield ""
+        yield f"{entry.title}. Where the cause is: {_BLAMES[entry.blame.value]}."
+        if entry.follows:
+            yield "It often follows from another failure; if one is known, that goes first."
+        yield ""
+        yield f"Told as: {entry.what.format(**words)}"
+        yield ""
+        yield "Recognised by:"
+        yield ""
+        yield "```text"
+        yield from entry.seen or ("a figure of Flink's metrics",)
+        yield "```"
+        yield ""
+        yield "What to do:"
+        yield ""
+        yield "```text"
+        yield entry.todo.replace("{application}", "APP")
+        yield "```"
+        yield ""
 
 
 def _page(title: str, lines: Iterator[str]) -> str:
