@@ -105,6 +105,22 @@ ADDED = [
         "snapshots: {schedule: '61 * * * *'}",
         "{4}:23: snapshots.schedule: '61' is not a minute of a cron schedule (0 to 59)",
     ),
+    (
+        "snapshots: {zone: Mars/Olympus}",
+        "{4}:19: snapshots.zone: 'Mars/Olympus' is not a time zone; write for example UTC or Europe/Berlin",
+    ),
+    (
+        "snapshots: {zone: ../../etc/passwd}",
+        "{4}:19: snapshots.zone: '../../etc/passwd' is not a time zone; write for example UTC or Europe/Berlin",
+    ),
+    (
+        "snapshots: {max_size: much}",
+        "{4}:23: snapshots.max_size: 'much' is not a size; write for example 50GB or 512MiB",
+    ),
+    ("snapshots: {max_size: 0}", "{4}:23: snapshots.max_size: '0' is no size at all"),
+    ("recovery: pray", "{4}:11: recovery: 'pray' is no way to recover: restart, rollback, alert"),
+    ("drift: ignore", "{4}:8: drift: 'ignore' is nothing to do about drift: repair, report"),
+    ("upgrade: {health: {hold: 20}}", "{4}:26: upgrade.health.hold: '20' has no unit; write for example 20s or 20min"),
     ("snapshots: {keep: 0}", "{4}:19: snapshots.keep: 0 is too small; 1 is the least"),
     ("target: nowhere", "{4}:9: target: the target 'nowhere' is not defined in scurry.yaml; known: local"),
     ("name: twice", "{4}:1: the key 'name' is given twice; first in line 1"),

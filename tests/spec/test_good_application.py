@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scurry.model.application import CodeKind
-from scurry.model.desired import UpgradeMode
+from scurry.model.desired import DriftPolicy, RecoveryPolicy, UpgradeMode
 from scurry.model.values import SecretRef
 from scurry.spec.load import load_application, load_project
 from tests.spec.writing import MINIMAL, load, problems, write
@@ -381,3 +381,24 @@ def test_templates_make_flags_and_lists_of_operators_are_read(folder: Path) -> N
     assert policy.allow_non_restored_state == ("a", "b")
     text = MINIMAL + "upgrade: {allow_non_restored_state: []}\n"
     assert load(folder, text).application.upgrade_policy().allow_non_restored_state is False
+
+
+@pytest.mark.parametrize(
+    ("written", "size"), [("50GB", 50 * 10**9), ("1.5 MiB", 3 * 2**19), ("4096", 4096), ("'10 kB'", 10_000)]
+)
+def test_a_size_is_read_with_decimal_and_binary_units(folder: Path, written: str, size: int) -> None:
+    found = load(folder, f"{MINIMAL}snapshots: {{max_size: {written}, schedule: '@daily', zone: Europe/Berlin}}\n")
+    policy = found.application.snapshots.policy()
+    assert (policy.max_size, policy.zone) == (size, "Europe/Berlin")
+
+
+def test_what_is_done_by_itself_has_a_default_that_acts(folder: Path) -> None:
+    usual = load(folder, MINIMAL).application
+    assert (usual.recovery, usual.drift) == (RecoveryPolicy.RESTART, DriftPolicy.REPAIR)
+    assert usual.upgrade_policy().health.hold == timedelta()
+    assert usual.snapshots.policy().zone == "UTC"
+    cautious = load(
+        folder, f"{MINIMAL}recovery: alert\ndrift: report\nupgrade: {{health: {{hold: 90s}}}}\n"
+    ).application
+    assert (cautious.recovery, cautious.drift) == (RecoveryPolicy.ALERT, DriftPolicy.REPORT)
+    assert cautious.upgrade_policy().health.hold == timedelta(seconds=90)
