@@ -9,7 +9,15 @@ import pytest
 
 from scurry.engine.phase import phase_of
 from scurry.engine.planner import make_plan
-from scurry.model.desired import Artifact, ArtifactKind, Desired, UpgradeMode, UpgradePolicy
+from scurry.model.desired import (
+    Artifact,
+    ArtifactKind,
+    Desired,
+    DriftPolicy,
+    RecoveryPolicy,
+    UpgradeMode,
+    UpgradePolicy,
+)
 from scurry.model.errors import Refused, TargetUnavailable
 from scurry.model.journal import History, Intent, Revision, RevisionOutcome
 from scurry.model.observed import CheckpointCounts, Job, JobState, Observed, Phase
@@ -93,6 +101,8 @@ def test_a_plan_remembers_the_position_it_was_made_at() -> None:
         (changed(description="new words"), Adjust, "description"),
         (changed(labels={"team": "shop"}), Adjust, "labels.team"),
         (policy(rollback=False), Adjust, "upgrade.rollback true → false"),
+        (changed(recovery=RecoveryPolicy.ALERT), Adjust, "recovery restart → alert"),
+        (changed(drift=DriftPolicy.REPORT), Adjust, "drift repair → report"),
         (changed(parallelism=4), Upgrade, "parallelism 2 → 4"),
         (changed(config={"execution.checkpointing.interval": "5s"}), Upgrade, "interval 10s → 5s"),
         (changed(flink_version="2.3.1"), Upgrade, "flink_version 2.3.0 → 2.3.1"),
