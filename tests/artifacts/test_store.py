@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from scurry.model.desired import Artifact, ArtifactKind
 from scurry.model.errors import ArtifactError, WorkspaceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scurry.model.ports import ArtifactStore as Port
 
 JAR = ArtifactKind.JAR
@@ -193,3 +196,37 @@ def test_a_stranger_in_the_store_is_not_listed(store: ArtifactStore) -> None:
     (store.directory / ("0" * 64)).mkdir()
     (store.directory / "notes.txt").write_text("mine")
     assert store.list() == (artifact,)
+
+
+def test_what_nobody_needs_and_nobody_used_lately_is_unused(store: ArtifactStore) -> None:
+    needed, old, young = (store.put_bytes(name.encode(), ArtifactKind.JAR, f"{name}.jar") for name in ("n", "o", "y"))
+    for artifact in (needed, old):
+        os.utime(store.path(artifact).parent, (0, 0))
+    before = datetime.now(UTC) - timedelta(hours=1)
+    assert store.unused({needed.digest}, before=before) == (old,)
+    assert store.unused({needed.digest}, before=datetime.now(UTC) + timedelta(hours=1)) == (old, young)
+
+
+def test_what_is_put_or_built_again_counts_as_used(store: ArtifactStore, tmp_path: Path) -> None:
+    file = tmp_path / "a.jar"
+    file.write_bytes(b"a")
+    before = datetime.now(UTC) - timedelta(hours=1)
+    artifact = store.put_file(file, ArtifactKind.JAR)
+    store.remember_built("key", artifact)
+    uses: tuple[Callable[[], Artifact | None], ...] = (lambda: store.put_file(file, JAR), lambda: store.built("key"))
+    for use in uses:
+        os.utime(store.path(artifact).parent, (0, 0))
+        assert store.unused((), before=before) == (artifact,)
+        assert use() == artifact
+        assert store.unused((), before=before) == ()
+
+
+def test_what_was_built_is_forgotten_when_it_is_gone_and_looking_uses_nothing(store: ArtifactStore) -> None:
+    kept, gone = (store.put_bytes(name, ArtifactKind.JAR, "a.jar") for name in (b"kept", b"gone"))
+    store.remember_built("kept", kept)
+    store.remember_built("gone", gone)
+    store.discard(gone.digest)
+    os.utime(store.path(kept).parent, (0, 0))
+    store.forget_built()
+    assert [record.stem for record in (store.directory / "built").iterdir()] == ["kept"]
+    assert store.unused((), before=datetime.now(UTC) - timedelta(hours=1)) == (kept,)

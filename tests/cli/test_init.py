@@ -220,6 +220,13 @@ def test_the_shell_completes_commands_names_environments_and_snapshots(
     assert _completed(running, "scurry start shop --from ", monkeypatch) == {"latest", "none", name}
     assert _completed(running, "scurry plan shop.yaml --env ", monkeypatch) == {"production"}
     assert _completed(running, "scurry plan shop.yaml --target m", monkeypatch) == {"mem"}
+    assert _completed(running, "scurry prune s", monkeypatch) == {"shop"}
+    assert _completed(running, "scurry adopt shop.yaml --job ", monkeypatch) == {"latest"}
+    assert _completed(running, "scurry freeze --target ", monkeypatch) >= {"mem", "local"}
+    assert _completed(running, "scurry thaw ", monkeypatch) == set()
+    running.done("freeze", "shop", "--target", "mem", "--reason", "sale")
+    assert _completed(running, "scurry thaw ", monkeypatch) == {"shop"}
+    assert _completed(running, "scurry thaw --target ", monkeypatch) == {"mem"}
 
 
 def test_a_completion_that_cannot_be_is_silent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

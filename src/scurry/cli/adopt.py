@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from scurry.cli import options
+from scurry.cli import complete, options
 from scurry.cli.change import finish
 from scurry.cli.failure import Usage
 from scurry.cli.session import Session, command, new_app
@@ -19,7 +19,12 @@ def adopt(  # noqa: PLR0913, PLR0917 - each is an option of the command
     file: options.File,
     job: Annotated[
         str | None,
-        typer.Option("--job", metavar="latest|ID", help="The job: by its id in Flink, or the one that is named so."),
+        typer.Option(
+            "--job",
+            metavar="latest|ID",
+            help="The job: by its id in Flink, or the one that is named as the application.",
+            autocompletion=complete.jobs,
+        ),
     ] = None,
     state: Annotated[
         str | None,

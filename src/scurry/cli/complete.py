@@ -21,6 +21,21 @@ def targets(ctx: typer.Context, incomplete: str) -> list[str]:
     return _words(ctx, incomplete, lambda workspace: workspace.project.all_targets())
 
 
+def jobs(incomplete: str) -> list[str]:
+    """Return what `--job` takes beside an id; no target is asked."""
+    return [word for word in ("latest",) if word.startswith(incomplete)]
+
+
+def frozen(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of the applications that are frozen themselves."""
+    return _words(ctx, incomplete, lambda workspace: _frozen(workspace, "application"))
+
+
+def frozen_targets(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of the targets that are frozen."""
+    return _words(ctx, incomplete, lambda workspace: _frozen(workspace, "target"))
+
+
 def environments(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the environments of the project, and those of the applications' files that are given already."""
     files = ctx.params.get("files") or ctx.args
@@ -47,6 +62,11 @@ def _application(ctx: typer.Context) -> str:
 def _snapshots(workspace: "Workspace", application: str) -> list[str]:
     found = workspace.assembly.journal_to_read.history(application).snapshots
     return [snapshot.location.rstrip("/").rpartition("/")[2] for snapshot in found]
+
+
+def _frozen(workspace: "Workspace", kind: str) -> list[str]:
+    scopes = (freeze.scope.partition(":") for freeze in workspace.assembly.journal_to_read.freezes())
+    return [name for found, _, name in scopes if found == kind]
 
 
 def _overlays(file: Path | str) -> Iterable[str]:

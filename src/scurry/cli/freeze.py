@@ -17,6 +17,13 @@ Targets = Annotated[
     list[str] | None,
     typer.Option("--target", metavar="NAME", help="All that runs on a target.", autocompletion=complete.targets),
 ]
+Frozen = Annotated[
+    list[str] | None, typer.Argument(metavar="[APP]", help="Applications.", autocompletion=complete.frozen)
+]
+FrozenTargets = Annotated[
+    list[str] | None,
+    typer.Option("--target", metavar="NAME", help="All that runs on a target.", autocompletion=complete.frozen_targets),
+]
 Everything = Annotated[bool, typer.Option("--all", help="All applications.")]
 
 
@@ -49,8 +56,8 @@ def freeze(
 @command()
 def thaw(
     session: Session,
-    applications: options.Chosen = None,
-    target: Targets = None,
+    applications: Frozen = None,
+    target: FrozenTargets = None,
     everything: Everything = False,
 ) -> None:
     """Let be changed again what was frozen in these words: a freeze of a target is thawed by the target."""
