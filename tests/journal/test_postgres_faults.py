@@ -250,7 +250,7 @@ def test_a_connection_that_is_cut_in_a_transaction_has_written_nothing(
 def test_a_write_whose_answer_is_lost_is_neither_told_as_done_nor_done_again(
     remote: Story, proxy: CuttingProxy, *, delivers: bool
 ) -> None:
-    proxy.cut_at(COMMIT, delivers=delivers)
+    proxy.cut_at(b"INSERT INTO operation", delivers=delivers)
     with pytest.raises(JournalUnavailable, match="not known whether it is in the journal") as caught:
         remote.begin_suspend()
     assert caught.value.in_doubt
@@ -260,6 +260,12 @@ def test_a_write_whose_answer_is_lost_is_neither_told_as_done_nor_done_again(
     for record in told:
         remote.journal.finish_operation(remote.lease, record.id, OperationOutcome.INTERRUPTED)
     remote.begin_suspend()
+    proxy.cut_at(b"INSERT INTO step", delivers=delivers)
+    with pytest.raises(JournalUnavailable, match="not known whether it is in the journal"):
+        remote.start(Action.STOP)
+    [newest, *_] = remote.journal.operations(APPLICATION)
+    assert len(newest.steps) == int(delivers)
+    assert proxy.cuts == 2
 
 
 @pytest.mark.parametrize("delivers", [True, False], ids=["it was written", "it was not written"])
@@ -274,7 +280,7 @@ def test_a_write_that_may_be_done_twice_is_done_again_when_its_answer_is_lost(
     outcome = Outcome(snapshot=savepoint("s1"))
     proxy.cut_at(COMMIT, delivers=delivers)
     remote.journal.finish_step(remote.lease, remote.operation, ordinal, outcome=outcome)
-    proxy.cut_at(COMMIT, delivers=delivers)
+    proxy.cut_at(b"UPDATE operation", delivers=delivers)
     remote.journal.finish_operation(remote.lease, remote.operation, OperationOutcome.DONE)
     assert proxy.cuts == 3
     history = remote.journal.history(APPLICATION)

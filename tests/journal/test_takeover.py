@@ -8,8 +8,11 @@ import subprocess
 import sys
 import textwrap
 from contextlib import closing, contextmanager
+from threading import Event
+from time import monotonic
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from scurry.journal.process import default_owner
@@ -51,6 +54,13 @@ def _holder(path: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+def _await_its_end(pid: int) -> None:
+    deadline = monotonic() + 60
+    while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert monotonic() < deadline
+        Event().wait(0.01)
+
+
 def _set(path: Path, **columns: object) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         for name, value in columns.items():
@@ -80,7 +90,8 @@ def test_a_killed_process_that_was_not_collected_yet_is_dead(path: Path) -> None
     with _holder(path) as holder:
         holder.kill()
         assert holder.stdout
-        assert holder.stdout.read() == ""  # the end of its output: it is gone, and still in the process table
+        assert holder.stdout.read() == ""  # the end of its output: it is going, and stays in the process table
+        _await_its_end(holder.pid)
         assert _take(path) == 2
 
 

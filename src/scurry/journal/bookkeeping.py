@@ -60,8 +60,14 @@ def land(database: Database, application: str, landing: Landing, *, now: datetim
             pass
 
 
+CONCLUDING = frozenset({"adjust", "rescale", "adopt", "delete"})
+"""kinds of operations whose end, when they are done, changes more than their record: those that `conclude` knows"""
+
+
 def conclude(database: Database, application: str, *, operation: int, kind: str) -> None:
     """Take over what an operation that is done means."""
+    if kind not in CONCLUDING:
+        return
     match kind:
         case "adjust" | "rescale":
             _make_current(database, application, operation)

@@ -5,6 +5,7 @@ What the server is, and what its errors mean, is in `postgres_server`.
 
 from __future__ import annotations
 
+import select
 import threading
 from contextlib import contextmanager, suppress
 from functools import cache, wraps
@@ -15,11 +16,16 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8BinaryDumper
 
+from scurry.journal import postgres_statements
 from scurry.journal.postgres_server import Address, connect, in_doubt, make_ready, said, told, version
+from scurry.journal.postgres_statements import End
 from scurry.journal.process import default_owner
+from scurry.journal.rows import storable
 from scurry.journal.schema import MIGRATIONS
 from scurry.journal.sql_journal import SqlJournal
 from scurry.model.errors import JournalError, JournalUnavailable
+from scurry.model.journal import OperationRecord
+from scurry.model.operation import Delete
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +33,8 @@ if TYPE_CHECKING:
 
     from scurry.journal.database import Row, Value
     from scurry.journal.postgres_server import Connection
+    from scurry.model.journal import Lease, OperationOutcome
+    from scurry.model.operation import Operation, Step
     from scurry.model.ports import Clock
 
 P = ParamSpec("P")
@@ -94,6 +102,26 @@ class PostgresDatabase:
         with self._savepoint() if self.in_transaction else self._transaction(_BEGIN):
             yield
 
+    def at_once(self, sql: str, *values: Value) -> int | None:
+        """Run one statement that is a transaction by itself. Returns what it returned; None if it changed nothing.
+
+        Also None when it broke a rule of the tables: then nothing of it was done.
+        """
+        with self._room_for_one():
+            connection = self._standing()
+            try:
+                row = connection.execute(_translated(sql), values).fetchone()
+            except psycopg.IntegrityError:
+                return None
+            except psycopg.Error as error:
+                # Without a COMMIT of its own there is no telling before which moment the connection was lost.
+                if connection.closed:
+                    raise in_doubt(self._address, said(error)) from error
+                raise told(error, self._address) from error
+            finally:
+                self._give_back(connection)
+        return int(row[0]) if row else None
+
     @property
     def in_transaction(self) -> bool:
         """Whether the calling thread is in a transaction."""
@@ -122,18 +150,23 @@ class PostgresDatabase:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
+        with self._room_for_one():
+            connection = self._begin(begin)
+            try:
+                self._mine.connection = connection
+                yield connection
+                self._commit(connection, is_write=begin == _BEGIN)
+            finally:
+                self._mine.connection = None
+                self._give_back(connection)
+
+    @contextmanager
+    def _room_for_one(self) -> Iterator[None]:
         if not self._room.acquire(timeout=PATIENCE_S * 6):
             raise JournalUnavailable(f"all {MAX_CONNECTIONS} connections to the journal are in use")
-        connection: Connection | None = None
         try:
-            connection = self._begin(begin)
-            self._mine.connection = connection
-            yield connection
-            self._commit(connection, is_write=begin == _BEGIN)
+            yield
         finally:
-            self._mine.connection = None
-            if connection is not None:
-                self._give_back(connection)
             self._room.release()
 
     @contextmanager
@@ -170,6 +203,16 @@ class PostgresDatabase:
             connection.close()
             raise told(error, self._address) from error
         return connection
+
+    def _standing(self) -> Connection:
+        """Return a connection that stands: one that the server has ended, or said anything on unasked, is let go."""
+        while self._idle:
+            with suppress(IndexError, psycopg.Error):
+                connection = self._idle.pop()
+                if not select.select([connection.fileno()], [], [], 0)[0]:
+                    return connection
+                connection.close()
+        return self._connect()
 
     def _connect(self) -> Connection:
         until = monotonic() + (PATIENCE_S if self._was_there else 0.0)
@@ -278,6 +321,47 @@ class PostgresJournal(SqlJournal):
             database, clock=clock, owner=owner or ("" if read_only else default_owner()), lease_clock=lease_clock
         )
 
+    def _start_operation(
+        self, lease: Lease, operation: Operation, *, reason: str, revision: int | None
+    ) -> OperationRecord:
+        now, number = self._clock.now(), None
+        if not (self.database.in_transaction or isinstance(operation, Delete)):
+            number = postgres_statements.start_operation(
+                self.database, lease, operation, reason=reason, revision=revision, now=now
+            )
+        if number is None:
+            return super().start_operation(lease, operation, reason=reason, revision=revision)
+        return OperationRecord(
+            id=number,
+            application=lease.application,
+            operation=operation,
+            reason=reason,
+            revision=revision,
+            started_at=now,
+            started_by=lease.owner,
+        )
+
+    def _finish_operation(
+        self,
+        lease: Lease,
+        operation: int,
+        outcome: OperationOutcome,
+        *,
+        error: str | None = None,
+        gap_s: float | None = None,
+    ) -> None:
+        end = End(outcome=outcome, error=storable(error), gap_s=gap_s, at=self._clock.now())
+        if self.database.in_transaction or not postgres_statements.finish_operation(
+            self.database, lease, operation, end
+        ):
+            super().finish_operation(lease, operation, outcome, error=error, gap_s=gap_s)
+
+    def _start_step(self, lease: Lease, operation: int, step: Step) -> int:
+        ordinal = None
+        if not self.database.in_transaction:
+            ordinal = postgres_statements.start_step(self.database, lease, operation, step, now=self._clock.now())
+        return super().start_step(lease, operation, step) if ordinal is None else ordinal
+
     applications = _again(SqlJournal.applications, repeatable=True)
     positions = _again(SqlJournal.positions, repeatable=True)
     history = _again(SqlJournal.history, repeatable=True)
@@ -291,9 +375,9 @@ class PostgresJournal(SqlJournal):
     set_intent = _again(SqlJournal.set_intent, repeatable=True)
     add_revision = _again(SqlJournal.add_revision, repeatable=True)
     judge_revision = _again(SqlJournal.judge_revision, repeatable=True)
-    start_operation = _again(SqlJournal.start_operation, repeatable=False)
-    finish_operation = _again(SqlJournal.finish_operation, repeatable=True)
-    start_step = _again(SqlJournal.start_step, repeatable=False)
+    start_operation = _again(_start_operation, repeatable=False)
+    finish_operation = _again(_finish_operation, repeatable=True)
+    start_step = _again(_start_step, repeatable=False)
     finish_step = _again(SqlJournal.finish_step, repeatable=True)
     drop_snapshot = _again(SqlJournal.drop_snapshot, repeatable=True)
     freeze = _again(SqlJournal.freeze, repeatable=True)
