@@ -39,7 +39,9 @@ class Results:
     def __init__(self, path: Path) -> None:
         self._path = path
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
-        self.calls = [Spot(**call) for call in json.loads(lines[0])["calls"]] if lines else []
+        head = json.loads(lines[0]) if lines else {"calls": [], "points": []}
+        self.calls = [Spot(**call) for call in head["calls"]]
+        self.points: list[str] = head["points"]
         self.tried: list[dict[str, Any]] = [json.loads(line) for line in lines[1:]]
 
     @property
@@ -47,11 +49,11 @@ class Results:
         """How many faults there were; an upgrade that never made the call to be hit does not count."""
         return sum(entry["injected"] > 0 for entry in self.tried)
 
-    def begin(self, calls: list[Spot]) -> None:
-        """Note the calls of an upgrade."""
-        self.calls = calls
+    def begin(self, calls: list[Spot], points: list[str]) -> None:
+        """Note the calls of an upgrade, and its crash points."""
+        self.calls, self.points = calls, points
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._write({"calls": [asdict(call) for call in calls]})
+        self._write({"calls": [asdict(call) for call in calls], "points": points})
 
     def add(self, entry: dict[str, Any]) -> None:
         """Note what became of a fault."""
@@ -63,9 +65,9 @@ class Results:
             file.write(json.dumps(entry) + "\n")
 
 
-def planned(calls: Sequence[Spot], seed: int) -> Iterator[Case]:
+def planned(calls: Sequence[Spot], points: Sequence[str], seed: int) -> Iterator[Case]:
     """Yield faults for ever: all of them in an order of the seed's, then all again in another."""
-    cases = [*matrix(calls), *signals(), *kills()]
+    cases = [*matrix(calls), *signals(), *kills(points)]
     for turn in count():
         yield from random.Random(f"{seed}/{turn}").sample(cases, len(cases))
 
@@ -78,8 +80,8 @@ def run(results: Results, *, faults: int, seed: int, slice_size: int) -> None:
         runtimes = Runtimes(cache=default_cache(), reporter=SilentReporter())
         with ground(folder, runtimes) as site:
             if not results.calls:
-                results.begin(_recorded(site))
-            cases = planned(results.calls, seed)
+                results.begin(*_recorded(site))
+            cases = planned(results.calls, results.points, seed)
             for _ in results.tried:
                 next(cases)
             if _inject(site, cases, results, enough):
@@ -88,11 +90,11 @@ def run(results: Results, *, faults: int, seed: int, slice_size: int) -> None:
                 print(f"what went wrong is kept in {folder}", file=sys.stderr)
 
 
-def _recorded(site: Ground) -> list[Spot]:
+def _recorded(site: Ground) -> tuple[list[Spot], list[str]]:
     site.change()
     site.proxy.arm()
-    site.converge()
-    return spots(site.proxy.seen)
+    points = site.points()
+    return spots(site.proxy.seen), points
 
 
 def _inject(site: Ground, cases: Iterator[Case], results: Results, enough: int) -> bool:

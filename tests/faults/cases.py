@@ -178,22 +178,10 @@ def signals() -> list[Case]:
     ]
 
 
-KILLS = (
-    "upload:sent",
-    "check:landed",
-    "stop:started",
-    "stop:sent",
-    "stop:landed",
-    "stop:journalled",
-    "submit:started",
-    "submit:sent",
-    "submit:landed",
-    "submit:journalled",
-    "health",
-)
-"""moments that `tests/conformance/killed_apply.py` knows"""
+IN_FLIGHT = ("upload:sent", "stop:sent", "submit:sent")
+"""moments of `tests/conformance/killed_apply.py`: a call is on its way, and no answer came"""
 
 
-def kills() -> list[Case]:
-    """Return the kill of scurry itself at every moment."""
-    return [Case(kind="scurry killed", where=moment, killed=moment) for moment in KILLS]
+def kills(points: Sequence[str]) -> list[Case]:
+    """Return the kill of scurry itself at every crash point that an upgrade passes, and with each call on its way."""
+    return [Case(kind="scurry killed", where=moment, killed=moment) for moment in (*points, *IN_FLIGHT)]

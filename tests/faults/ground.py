@@ -128,9 +128,17 @@ class Ground:
             time.sleep(min(0.5 * (len(told) - 1), 5.0))
         raise Stuck(f"{NAME} does not come to run: {told}")
 
+    def points(self) -> list[str]:
+        """Run `scurry apply` and return the crash points that it passes."""
+        file = self.folder / "points.json"
+        self.killed_apply(f"record:{file}")
+        points: list[str] = json.loads(file.read_text("utf-8"))
+        return points
+
     def killed_apply(self, moment: str) -> int:
-        """Run `scurry apply` in a process that kills itself at a moment. Returns how it ended."""
-        command = [sys.executable, "-m", "tests.conformance.killed_apply", moment, "apply", str(self.spec), "--yes"]
+        """Run `scurry apply` in a process that kills itself at a crash point or a moment. Returns how it ended."""
+        program = "tests.faults.struck_apply" if "/" in moment else "tests.conformance.killed_apply"
+        command = [sys.executable, "-m", program, moment, "apply", str(self.spec), "--yes"]
         paths = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
         environment = {**os.environ, "PYTHONPATH": paths, "SCURRY_WORKSPACE": str(self.folder)}
         run = subprocess.run(command, env=environment, capture_output=True, timeout=PATIENCE_S, check=False)
