@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
-from scurry.engine.diagnosis import diagnose
+from scurry.engine.diagnosis import Moment, diagnose
 from scurry.model.desired import Artifact, ArtifactKind, Desired
 from scurry.model.journal import (
     History,
@@ -17,7 +17,7 @@ from scurry.model.journal import (
     Revision,
     RevisionOutcome,
 )
-from scurry.model.observed import CheckpointCounts, Job, JobState, Observed, Phase
+from scurry.model.observed import CheckpointCounts, Job, JobFailure, JobState, Observed, Phase
 from scurry.model.operation import Upgrade
 from scurry.model.report import Diagnosis
 from scurry.model.snapshot import FromLatest
@@ -173,3 +173,126 @@ def test_what_was_stopped_on_purpose_is_well() -> None:
 def test_what_was_never_started_tells_where_it_was_to_run() -> None:
     assert diagnose(History(application="shop", last=UPGRADE), Observed()).target == DESIRED.target
     assert diagnose(History(application="shop"), Observed()).target == ""
+
+
+# By the catalogue, and by figures ------------------------------------------------------------------------------
+
+HEAP = "java.io.IOException: x\nCaused by: java.lang.OutOfMemoryError: Java heap space"
+
+
+def _failure(causes: str, *, ago_s: float = 5, where: str | None = None, task: str | None = None) -> JobFailure:
+    at = NOW - timedelta(seconds=ago_s)
+    return JobFailure(at=at, message=causes.splitlines()[-1], causes=causes, where=where, task=task)
+
+
+def _diagnosed(seen: Observed, past: History = HISTORY, *operations: OperationRecord) -> Diagnosis:
+    return diagnose(past, seen, Moment(now=NOW, operations=operations))
+
+
+def test_a_known_failure_is_told_in_plain_words_with_its_evidence_and_its_command() -> None:
+    failures = (
+        _failure(HEAP, task="counting (1/2)", where="com.shop.Prices.map(Prices.java:3)"),
+        _failure(HEAP, ago_s=65),
+    )
+    earlier = msgspec.structs.replace(REVISION, number=1)
+    found = _diagnosed(
+        _job(state=JobState.RESTARTING, restarts=2, failures=failures), _history(previous_healthy=earlier)
+    )
+    first = found.findings[0]
+    assert (first.code, first.what) == ("heap-full", "The Java heap of a process of Flink is full.")
+    assert first.evidence == (
+        "java.lang.OutOfMemoryError: Java heap space",
+        "in counting (1/2), at com.shop.Prices.map(Prices.java:3)",
+        "2 times, last 5.0 s ago",
+    )
+    assert first.detail == HEAP
+    assert (first.todo or "").endswith("\n  scurry rollback shop")
+    assert not found.is_well
+
+
+def test_a_rollback_is_proposed_only_where_there_is_something_to_go_back_to() -> None:
+    alone = _diagnosed(_job(state=JobState.RESTARTING, failures=(_failure(HEAP),)))
+    assert "scurry rollback" not in (alone.findings[0].todo or "")
+
+
+@pytest.mark.parametrize(
+    "causes", ["java.io.IOException: No space left on device", "java.net.ConnectException: Connection refused"]
+)
+def test_no_rollback_is_proposed_for_what_no_revision_can_help(causes: str) -> None:
+    earlier = msgspec.structs.replace(REVISION, number=1)
+    found = _diagnosed(_job(failures=(_failure(causes),), restarts=1), _history(previous_healthy=earlier))
+    assert "scurry rollback" not in (found.findings[0].todo or "")
+
+
+def test_what_the_catalogue_does_not_know_is_shown_as_it_is_and_said_to_be_unknown() -> None:
+    found = _diagnosed(
+        _job(state=JobState.RESTARTING, failures=(_failure("com.shop.Odd: seven", where="a.B.c(B.java:1)"),))
+    )
+    first = found.findings[0]
+    assert (first.code, first.what) == (None, "The job met an exception: com.shop.Odd: seven")
+    assert "not among the failures that scurry knows" in (first.todo or "")
+    assert first.evidence == ("at a.B.c(B.java:1)", "last 5.0 s ago")
+
+
+def test_a_failure_that_the_job_is_over_is_worth_knowing_and_nothing_is_wrong() -> None:
+    found = _diagnosed(_job(restarts=1, failures=(_failure(HEAP, ago_s=2 * 3600),)))
+    assert found.is_well
+    first = next(finding for finding in found.findings if finding.code == "heap-full")
+    assert first.harmless
+    assert "It runs well for 2 h since." in first.what
+
+
+def test_why_checkpoints_fail_is_told() -> None:
+    counts = CheckpointCounts(completed=1, failed=4)
+    found = _diagnosed(_job(checkpoints=counts, checkpoint_failure="Checkpoint expired before completing."))
+    (only,) = found.findings
+    assert only.code == "checkpoint-expired"
+    assert only.evidence == ("Checkpoint expired before completing.", "4 checkpoints failed, 1 completed")
+    odd = _diagnosed(_job(checkpoints=counts, checkpoint_failure="The moon was full."))
+    assert (odd.findings[0].code, odd.findings[0].evidence[0]) == ("checkpoint-failed", "The moon was full.")
+
+
+def test_a_source_that_holds_up_event_time_is_told() -> None:
+    (only,) = _diagnosed(_job(idle_source="orders")).findings
+    assert only.code == "source-idle"
+    assert "orders" in only.what
+
+
+def test_back_pressure_is_worth_knowing_and_nothing_is_wrong() -> None:
+    found = _diagnosed(_job(back_pressure=0.93, back_pressured="orders"))
+    assert found.is_well
+    (only,) = found.findings
+    assert (only.code, only.harmless) == ("back-pressured", True)
+    assert "orders waits 93% of its time" in only.what
+    assert _diagnosed(_job(back_pressure=0.5, back_pressured="orders")).findings == ()
+
+
+def test_an_operation_that_failed_for_a_known_reason_is_told_in_its_words() -> None:
+    error = "no connector 'kafka' is there, only: datagen"
+    last = msgspec.structs.replace(UPGRADE, finished_at=NOW, outcome=OperationOutcome.FAILED, error=error)
+    (only,) = _diagnosed(_job(), _history(last=last)).findings
+    assert only.code == "connector-missing"
+    assert only.what == "The last operation (upgrade, parallelism 1 → 2) failed: There is no connector kafka."
+    assert only.evidence == (error,)
+
+
+def _bad(**changes: object) -> OperationRecord:
+    bad = msgspec.structs.replace(
+        UPGRADE, id=7, revision=3, finished_at=NOW, outcome=OperationOutcome.FAILED, error=HEAP.splitlines()[-1]
+    )
+    return msgspec.structs.replace(bad, **changes)
+
+
+def test_why_a_revision_was_rolled_back_is_told_while_all_is_well() -> None:
+    done = msgspec.structs.replace(UPGRADE, id=8, finished_at=NOW, outcome=OperationOutcome.DONE)
+    found = _diagnosed(_job(), _history(last=done), done, _bad())
+    assert found.is_well
+    (only,) = found.findings
+    assert only.what == "Revision 3 went bad, and another runs: The Java heap of a process of Flink is full."
+    assert (only.code, only.harmless) == ("heap-full", True)
+
+
+def test_a_revision_that_went_bad_long_ago_is_not_told_any_more() -> None:
+    done = msgspec.structs.replace(UPGRADE, id=8, finished_at=NOW, outcome=OperationOutcome.DONE)
+    old = _bad(started_at=NOW - timedelta(days=2))
+    assert _diagnosed(_job(), _history(last=done), done, old).findings == ()

@@ -78,7 +78,7 @@ def _findings(
     yield from _phase(history, observed, phase)
     yield from _last(history)
     if job is not None and not job.state.is_terminal:
-        yield from _running(job, observed)
+        yield from _running(job, observed, is_over=_is_over(job, now))
     for stranger in observed.strangers:
         yield Finding(
             what=f"A job of the same name (id {stranger.id}) runs that scurry did not start.",
@@ -239,14 +239,15 @@ def _undone(history: History, moment: Moment) -> Iterator[Finding]:
         return
 
 
-def _running(job: Job, observed: Observed) -> Iterator[Finding]:
+def _running(job: Job, observed: Observed, *, is_over: bool) -> Iterator[Finding]:
     if job.vertices_running < job.vertices:
         is_full = observed.slots_free == 0
         short = " The target has no free slot." if is_full else ""
         code = failures.trouble("slots-missing").id if is_full else None
         yield Finding(what=f"Only {job.vertices_running} of {job.vertices} vertices run.{short}", code=code)
     if job.restarts:
-        yield Finding(what=f"Flink restarted the job {job.restarts} time{'s' if job.restarts > 1 else ''}.")
+        often = f"{job.restarts} time{'s' if job.restarts > 1 else ''}"
+        yield Finding(what=f"Flink restarted the job {often}.", harmless=is_over)
     # A few fail on any job, the first one often: it comes before all subtasks run.
     if job.checkpoints.failed > job.checkpoints.completed and not (
         job.checkpoint_failure and job.checkpoints.failed > 1
