@@ -8,14 +8,27 @@ import msgspec
 import pytest
 
 from scurry.engine import verbs
+from scurry.engine.planner import make_plan
 from scurry.model.desired import UpgradeMode
 from scurry.model.errors import NothingToRollBackTo, Refused, SnapshotNotFound
 from scurry.model.journal import History, Revision, RevisionOutcome
 from scurry.model.observed import Job, JobState, Observed
-from scurry.model.operation import Resume, Upgrade
+from scurry.model.operation import Resume, Suspend, Upgrade
 from scurry.model.plan import Change
 from scurry.model.snapshot import FromLatest, FromSnapshot, Stateless
-from tests.engine.test_recovery import CHECKPOINT, NOW, OLD_ID, ago, history, job, revision, snapshot
+from tests.engine.test_recovery import (
+    CHECKPOINT,
+    JOB_ID,
+    NOW,
+    OLD_ID,
+    STOPPED_AT,
+    ago,
+    history,
+    job,
+    revision,
+    snapshot,
+    wish,
+)
 
 OWN = snapshot(at=ago(hours=2), job_id=OLD_ID)
 SEEN = Observed(jobs=(job(),))
@@ -47,7 +60,7 @@ def test_a_rollback_takes_the_state_of_now_along_and_says_so() -> None:
 def test_a_rollback_of_what_cannot_write_a_savepoint_says_what_is_processed_again() -> None:
     change = back(SICK)
     assert isinstance(change.operation, Upgrade)
-    assert change.operation.restore == FromSnapshot(snapshot=CHECKPOINT)
+    assert (change.operation.restore, change.operation.mode) == (FromLatest(), UpgradeMode.LAST_STATE)
     assert "What was processed in the 30 s since then is processed again, and lost if the sources" in told(change)
 
 
@@ -126,3 +139,36 @@ def test_a_stop_without_a_snapshot_says_what_is_dropped_and_what_stays() -> None
     assert "WHAT IT DID IN THE LAST 30 s IS DROPPED; what stays is the checkpoint" in some
     assert CHECKPOINT.location in some
     assert "ALL OF ITS STATE IS DROPPED" in without_snapshot(job(latest_checkpoint=None))
+
+
+def test_a_job_in_a_restart_loop_is_stopped_with_its_newest_checkpoint_kept() -> None:
+    (change,) = verbs.plan_stop(SICK, history(), now=NOW, snapshot=True, drain=False).changes
+    assert change.operation == Suspend(job_id=JOB_ID, snapshot=False)
+    assert "can write no savepoint" in told(change)
+    assert CHECKPOINT.location in told(change)
+    bare = Observed(jobs=(msgspec.structs.replace(SICK.jobs[0], latest_checkpoint=None),))
+    (tried,) = verbs.plan_stop(bare, history(restored=None), now=NOW, snapshot=True, drain=False).changes
+    assert tried.operation == Suspend(job_id=JOB_ID, snapshot=True), "never dropped unasked"
+
+
+LOOPING = Observed(jobs=(job(failed_s_ago=(5, 25, 45)),))
+
+
+@pytest.mark.parametrize("seen", [SICK, LOOPING])
+def test_a_correction_of_a_job_in_a_restart_loop_goes_on_from_its_newest_checkpoint(seen: Observed) -> None:
+    plan = make_plan(wish(3), seen, history(), now=NOW)
+    (change,) = plan.changes
+    assert isinstance(change.operation, Upgrade)
+    assert (change.operation.mode, change.operation.restore) == (UpgradeMode.LAST_STATE, FromLatest())
+    assert "can write no savepoint" in told(change)
+    assert "30 s old" in told(change)
+
+
+def test_a_correction_of_a_job_without_any_checkpoint_goes_on_from_what_that_started_from() -> None:
+    bare = Observed(jobs=(msgspec.structs.replace(SICK.jobs[0], latest_checkpoint=None),))
+    (change,) = make_plan(wish(3), bare, history(), now=NOW).changes
+    assert isinstance(change.operation, Upgrade)
+    assert change.operation.restore == FromSnapshot(snapshot=STOPPED_AT)
+    (nothing,) = make_plan(wish(3), bare, history(restored=None), now=NOW).changes
+    assert isinstance(nothing.operation, Upgrade)
+    assert nothing.operation.mode is UpgradeMode.SAVEPOINT, "it is tried, and refused by Flink"

@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
 
-from scurry.engine import difference, restore
+from scurry.engine import difference, health, restore
 from scurry.engine.phase import phase_of
 from scurry.model.desired import Desired, Impact, UpgradeMode
 from scurry.model.errors import Refused, TargetError, TargetUnavailable, TargetUnsuitable
-from scurry.model.observed import Observed, Phase
+from scurry.model.observed import Job, JobState, Observed, Phase
 from scurry.model.operation import Adjust, Deploy, Operation, Rescale, Resume, Upgrade
 from scurry.model.plan import Change, Difference, Plan
 from scurry.model.snapshot import FromLatest, FromSnapshot, Restore, Snapshot, Stateless
@@ -143,6 +143,9 @@ def upgrade(
         raise AssertionError("an upgrade replaces a live job")
     mode = desired.upgrade.mode
     source: Restore = FromLatest()
+    of_sick = restore.of_sick(observed, history) if writes_no_savepoint(live, now) else None
+    if mode is UpgradeMode.SAVEPOINT and of_sick is not None:
+        return _upgrade_of_sick(desired, of_sick, observed, now=now, reason=reason, found=found)
     if mode is UpgradeMode.STATELESS:
         source = Stateless(why="upgrade.mode is stateless")
     elif mode is UpgradeMode.LAST_STATE and live.latest_checkpoint is None:
@@ -157,6 +160,41 @@ def upgrade(
         consequences=_upgrade_consequences(mode, live.latest_checkpoint, now, rollback=desired.upgrade.rollback),
         warnings=_sick_warnings(observed),
         gap=timedelta(seconds=history.typical_gap_s) if history.typical_gap_s is not None else None,
+    )
+
+
+def writes_no_savepoint(live: Job, now: datetime) -> bool:
+    """Whether a job restarts and restarts, so that the savepoint of a stop would be declined."""
+    return live.state in {JobState.RESTARTING, JobState.FAILING} or health.restart_loop(live, now=now) is not None
+
+
+def _upgrade_of_sick(
+    desired: Desired,
+    source: Restore,
+    observed: Observed,
+    *,
+    now: datetime,
+    reason: str,
+    found: tuple[Difference, ...],
+) -> Change:
+    """Return the change that replaces a job which can write no savepoint: it goes on from its newest checkpoint."""
+    live = observed.live
+    if live is None:
+        raise AssertionError("an upgrade replaces a live job")
+    told = "the new one starts from its newest checkpoint"
+    if isinstance(source, FromSnapshot):
+        told = f"the new one starts from the {source.snapshot.kind.value} {source.snapshot.location}"
+    elif live.latest_checkpoint:
+        told += f" ({restore.age(live.latest_checkpoint, now)} old now)"
+    cause = f": {live.root_exception}" if live.root_exception else ""
+    return Change(
+        operation=Upgrade(desired=desired, restore=source, mode=UpgradeMode.LAST_STATE, job_id=live.id),
+        reason=reason,
+        differences=found,
+        consequences=(
+            f"The running job restarts again and again and can write no savepoint. It is cancelled; {told}.",
+        ),
+        warnings=(f"The running job is {live.state.value}{cause}.",),
     )
 
 

@@ -20,7 +20,7 @@ from scurry.model.journal import Intent, OperationOutcome
 from scurry.model.observed import JobState, Phase
 from scurry.model.operation import Resume, Upgrade
 from scurry.model.plan import Change, Plan
-from scurry.model.snapshot import FromLatest, FromSnapshot, Restore, Stateless
+from scurry.model.snapshot import FromSnapshot, Restore, Stateless
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from scurry.engine.failures import Known
     from scurry.model.desired import Desired
     from scurry.model.journal import History, OperationRecord, Revision
-    from scurry.model.observed import Job, Observed
+    from scurry.model.observed import Observed
 
 YOUNG = timedelta(days=1)
 """a revision that goes bad so soon is taken to be the cause"""
@@ -183,7 +183,7 @@ def _act(case: _Case, code: str, desired: Desired, reason: str, *, rollback_to: 
     live = case.observed.live
     if live is None:
         return case.plan(_resume(case, desired, reason))
-    source = _source(case, live)
+    source = _source(case)
     if source is None:
         return case.alert(
             "no-state",
@@ -205,14 +205,11 @@ def _act(case: _Case, code: str, desired: Desired, reason: str, *, rollback_to: 
     return case.plan(Change(operation=operation, reason=reason, consequences=(told,)))
 
 
-def _source(case: _Case, live: Job) -> Restore | None:
+def _source(case: _Case) -> Restore | None:
     """Return the newest state for what replaces a live job that cannot write a savepoint. Never no state by itself."""
     if case.desired.upgrade.mode is UpgradeMode.STATELESS:
         return Stateless(why="upgrade.mode is stateless")
-    newest, checkpoint = restores.newest(case.observed, case.history), live.latest_checkpoint
-    if checkpoint is not None and (newest is None or checkpoint.taken_at >= newest.taken_at):
-        return FromLatest()  # it may complete one more before it is cancelled
-    return FromSnapshot(snapshot=newest) if newest else None
+    return restores.of_sick(case.observed, case.history)
 
 
 def _resume(case: _Case, desired: Desired, reason: str) -> Change:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scurry.model.desired import Desired, UpgradeMode
 from scurry.model.errors import Refused, SnapshotNotFound
 from scurry.model.journal import RevisionOutcome
-from scurry.model.snapshot import FromSnapshot, Restore, Snapshot, Stateless
+from scurry.model.snapshot import FromLatest, FromSnapshot, Restore, Snapshot, Stateless
 from scurry.model.values import format_duration
 
 if TYPE_CHECKING:
@@ -34,6 +34,18 @@ def newest(observed: Observed, history: History) -> Snapshot | None:
     candidates += [job.latest_checkpoint for job in observed.jobs if job.latest_checkpoint]
     own = [found for found in candidates if history.job_id in {None, found.job_id}]
     return max(own, key=lambda found: found.taken_at, default=history.restored)
+
+
+def of_sick(observed: Observed, history: History) -> Restore | None:
+    """Return the newest state for what replaces a live job that can write no savepoint; None when there is none.
+
+    `FromLatest` where that is its own checkpoint: it may complete one more before it is cancelled.
+    """
+    found = newest(observed, history)
+    checkpoint = observed.live.latest_checkpoint if observed.live else None
+    if checkpoint is not None and (found is None or checkpoint.taken_at >= found.taken_at):
+        return FromLatest()
+    return FromSnapshot(snapshot=found) if found else None
 
 
 def for_resume(desired: Desired, observed: Observed, history: History) -> Restore:

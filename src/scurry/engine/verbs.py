@@ -14,7 +14,7 @@ from scurry.model.journal import RevisionOutcome
 from scurry.model.observed import Observed, Phase
 from scurry.model.operation import Delete, DropSnapshot, Operation, Resume, Suspend, TakeSnapshot, Upgrade
 from scurry.model.plan import Change, Plan
-from scurry.model.snapshot import FromLatest, FromSnapshot, Restore, Snapshot
+from scurry.model.snapshot import FromSnapshot, Restore, Snapshot
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,6 +31,11 @@ def plan_stop(observed: Observed, history: History, *, now: datetime, snapshot: 
     if phase not in _LIVE or observed.live is None:
         return _plan(observed, history, now)
     newest = restore.newest(observed, history)
+    if snapshot and newest and not drain and planner.writes_no_savepoint(observed.live, now):
+        operation = Suspend(job_id=observed.live.id, snapshot=False)
+        sick = "The job restarts again and again and can write no savepoint, so it is cancelled."
+        kept = f"Its newest state stays: the {newest.kind.value} {newest.location}, {restore.age(newest, now)} old."
+        return _plan(observed, history, now, _change(operation, "asked to stop", sick, kept))
     if snapshot:
         told = "The job stops with a savepoint; its state is kept."
         if drain:
@@ -66,9 +71,7 @@ def plan_restart(observed: Observed, history: History, *, now: datetime, source:
     if phase not in _LIVE or observed.live is None:
         return plan_start(observed, history, now=now, source=source)
     if source == "latest":
-        change = _restart_of_sick(current.desired, observed, history, now) or planner.upgrade(
-            current.desired, observed, history, now=now, reason="asked to restart"
-        )
+        change = planner.upgrade(current.desired, observed, history, now=now, reason="asked to restart")
         return _plan(observed, history, now, change)
     chosen = restore.named(source, observed, history, now=now)
     operation = Upgrade(
@@ -78,20 +81,6 @@ def plan_restart(observed: Observed, history: History, *, now: datetime, source:
     if isinstance(chosen, FromSnapshot):
         told = f"{restore.told(chosen.snapshot, now)} {_since(chosen.snapshot, now)}"
     return _plan(observed, history, now, _change(operation, "asked to restart", "The running job is cancelled.", told))
-
-
-def _restart_of_sick(desired: Desired, observed: Observed, history: History, now: datetime) -> Change | None:
-    """Return the restart of a job that can write no savepoint, from its newest checkpoint; None for any other."""
-    live = observed.live
-    newest = restore.newest(observed, history)
-    wants_savepoint = desired.upgrade.mode is UpgradeMode.SAVEPOINT
-    if live is None or planner.phase_is_sound(observed) or newest is None or not wants_savepoint:
-        return None
-    is_own = live.latest_checkpoint is not None and live.latest_checkpoint.location == newest.location
-    chosen: Restore = FromLatest() if is_own else FromSnapshot(snapshot=newest)
-    operation = Upgrade(desired=desired, restore=chosen, mode=UpgradeMode.LAST_STATE, job_id=live.id)
-    told = f"The job is {live.state.value} and can write no savepoint, so it is cancelled. {restore.told(newest, now)}"
-    return _change(operation, "asked to restart", told)
 
 
 def _dropped(newest: Snapshot | None, now: datetime) -> str:
@@ -194,8 +183,8 @@ def _back_to(revision: Revision, observed: Observed, history: History, now: date
             operation=msgspec.structs.replace(change.operation, rollback_to=revision.number),
             consequences=(*change.consequences, *along),
         )
-    kept = restore.newest(observed, history)
-    if kept is None:
+    kept, chosen = restore.newest(observed, history), restore.of_sick(observed, history)
+    if kept is None or chosen is None:
         raise SnapshotNotFound(
             f"the job of {history.application!r} is {observed.live.state.value} and left no snapshot to roll back with",
             hint="To start the earlier revision without state, stop it first:\n"
@@ -203,8 +192,8 @@ def _back_to(revision: Revision, observed: Observed, history: History, now: date
         )
     operation = Upgrade(
         desired=revision.desired,
-        restore=FromSnapshot(snapshot=kept),
-        mode=revision.desired.upgrade.mode,
+        restore=chosen,
+        mode=UpgradeMode.LAST_STATE,
         job_id=observed.live.id,
         rollback_to=revision.number,
     )
