@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("planner", "journal_size", "command_line", "start_up", "first_job", "upgrade_gap")
+NAMES = ("planner", "journal_size", "command_line", "start_up", "first_job", "upgrade_gap", "fleet")
 
 
 ALONE = ("reliability",)

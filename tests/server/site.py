@@ -197,7 +197,7 @@ class Site:
     def start_server(self, *arguments: str, environment: dict[str, str] | None = None) -> Running:
         """Start a server that surveys often."""
         command = [sys.executable, "-m", "scurry.cli.main", "serve", "--log-format", "json", "--interval", "200ms"]
-        where = () if "--listen" in arguments else ("--listen", "127.0.0.1:0")
+        where = ("--grace", "2s", *(() if "--listen" in arguments else ("--listen", "127.0.0.1:0")))
         process = subprocess.Popen(
             [*command, *where, *arguments],
             cwd=self.folder,

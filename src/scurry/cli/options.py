@@ -76,6 +76,16 @@ WorkspaceDirectory = Annotated[
         help="Folder of the project, instead of the current one. The nearest scurry.yaml from there upwards counts.",
     ),
 ]
+ServerAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="URL",
+        envvar="SCURRY_SERVER",
+        show_envvar=True,
+        help="Have a scurry server do it, instead of this process. Its token is read from SCURRY_TOKEN.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Tell more: progress also with --json, whole causes.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]

@@ -26,10 +26,22 @@ P = ParamSpec("P")
 Document = dict[str, Any]
 """what `--json` writes: plain values, dates and the model's structs; `schema` is put before it"""
 
-_SHARED = {"workspace": options.WorkspaceDirectory, "as_json": options.AsJson, "verbose": options.Verbose}
+_SHARED = {
+    "workspace": options.WorkspaceDirectory,
+    "server": options.ServerAddress,
+    "as_json": options.AsJson,
+    "verbose": options.Verbose,
+}
 _ASKING = {"yes": options.Yes}
 _CHANGING = {**_ASKING, "wait": options.Wait}
-_DEFAULTS: dict[str, Any] = {"workspace": None, "as_json": False, "verbose": False, "yes": False, "wait": None}
+_DEFAULTS: dict[str, Any] = {
+    "workspace": None,
+    "server": None,
+    "as_json": False,
+    "verbose": False,
+    "yes": False,
+    "wait": None,
+}
 
 
 def new_app(name: str | None = None, help: str | None = None) -> typer.Typer:
@@ -51,6 +63,7 @@ class Session:
     directory: Path | None
     as_json: bool
     verbose: bool
+    server: str | None = None
     yes: bool = False
     wait: timedelta | None = None
 
@@ -77,7 +90,12 @@ class Session:
                 f"the workspace {str(self.directory)!r} is not a folder",
                 hint="Name the folder that holds scurry.yaml with --workspace or SCURRY_WORKSPACE.",
             )
-        return Workspace.open(self.directory, reporter=self.reporter)
+        workspace = Workspace.open(self.directory, reporter=self.reporter)
+        if self.server is None:
+            return workspace
+        from scurry.server.remote import RemoteWorkspace, token_of
+
+        return RemoteWorkspace.connect(workspace.project, self.server, token_of(workspace), reporter=self.reporter)
 
     def answer(self, schema: str, document: Document, people: Callable[[], str]) -> None:
         """Write the result to standard output: the document with `--json`, else what `people` returns."""
@@ -123,16 +141,18 @@ class Session:
 
 
 def command(
-    *, changes: bool = False, asks: bool = False, in_project: bool = True
+    *, changes: bool = False, asks: bool = False, in_project: bool = True, by_server: bool = True
 ) -> Callable[[Callable[Concatenate[Session, P], int | None]], Callable[..., int | None]]:
     """Give a function the session, and its command line the shared options. The function may return an exit code.
 
     `changes`: it changes an application; so it also has `--yes` and `--wait`. `asks`: only `--yes`. Not `in_project`:
-    it needs no project, and has no `--workspace`.
+    it needs no project, and has no `--workspace`. Not `by_server`: a server cannot do it, so there is no `--server`.
     """
     shared = {**_SHARED, **(_CHANGING if changes else _ASKING if asks else {})}
     if not in_project:
         del shared["workspace"]
+    if not (in_project and by_server):
+        del shared["server"]
 
     def decorate(function: Callable[Concatenate[Session, P], int | None]) -> Callable[..., int | None]:
         def run(**given: Any) -> int | None:

@@ -22,6 +22,9 @@
     │   └── JournalDamaged
     ├── WorkspaceError                 no project, no right to it, disk full
     │   └── SecretMissing              a reference to a secret names nothing that is there
+    ├── ServerError                    a scurry server answered something that no other class is for
+    │   ├── ServerUnavailable          it does not answer
+    │   └── ServerLost                 the connection broke in the middle; the server goes on
     └── MissingExtra                   an optional dependency is not installed
 
 Text: what is wrong with the name in quotes, why if it is not plain, and in `hint` what to do: a command
@@ -282,6 +285,24 @@ class SecretMissing(WorkspaceError):
     def __init__(self, message: str, *, secret: SecretRef, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.secret = secret
+
+
+class ServerError(ScurryError):
+    """A scurry server that was asked (`--server`) refused, or answered what cannot be understood."""
+
+    code = "server-error"
+
+
+class ServerUnavailable(ServerError):
+    """The server does not answer; nothing was asked of it."""
+
+    code = "server-unavailable"
+
+
+class ServerLost(ServerError):
+    """The connection broke while the server was at it; it goes on."""
+
+    code = "server-lost"
 
 
 class MissingExtra(ScurryError):

@@ -41,6 +41,8 @@ class Rollback(Ask, frozen=True, kw_only=True):
     """Go back to an earlier revision, with the state that there is."""
 
     to: int | None = None
+    source: str = "latest"
+    """`latest`, `own` (the newest that the revision itself left), or a snapshot by its name or location"""
 
 
 class Stop(Ask, frozen=True, kw_only=True):
@@ -139,6 +141,24 @@ class LookAnswer(msgspec.Struct, frozen=True, kw_only=True):
     history: History
 
 
+class NamesAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The applications that are known."""
+
+    applications: tuple[str, ...]
+
+
+class JournalAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the journal says of an application; of one that it does not know, position 0."""
+
+    history: History
+
+
+class RevisionAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A revision, if there is one of that number."""
+
+    revision: Revision | None
+
+
 class FreezesAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What is frozen."""
 
@@ -188,6 +208,9 @@ class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
     since: str | None = None
     cause: str | None = None
     retry_after_s: float | None = None
+    about: tuple[str | int, ...] | None = None
+    """the key of the application's file that it is about, or of scurry.yaml's (`in_project`)"""
+    in_project: bool = False
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -111,8 +111,8 @@ def _verb(workspace: Workspace, name: str, asked: wire.Ask, confirm: Confirm) ->
     match verb:
         case wire.Apply(desired=desired):
             return workspace.converge(desired, confirm=confirm, wait=wait)
-        case wire.Rollback(to=to):
-            return workspace.rollback(name, to=to, confirm=confirm, wait=wait)
+        case wire.Rollback(to=to, source=source):
+            return workspace.rollback(name, to=to, source=source, confirm=confirm, wait=wait)
         case wire.Stop(snapshot=snapshot, drain=drain):
             return workspace.stop(name, snapshot=snapshot, drain=drain, confirm=confirm, wait=wait)
         case wire.Start(source=source):

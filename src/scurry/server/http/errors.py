@@ -61,5 +61,7 @@ def body_of(error: errors.ScurryError) -> ErrorBody:
     }
     if isinstance(error, errors.TargetUnavailable):
         more["retry_after_s"] = error.retry_after_s
+    if error.about is not None:
+        more |= {"about": error.about.path, "in_project": error.about.in_project}
     problems = tuple({"message": problem.message, "hint": problem.hint} for problem in getattr(error, "problems", ()))
     return ErrorBody(code=error.code, message=error.message, hint=error.hint, problems=problems, **more)

@@ -55,6 +55,25 @@ def look(call: Call) -> wire.LookAnswer:
     return wire.LookAnswer(observed=observed, history=past)
 
 
+def names(call: Call) -> wire.NamesAnswer:
+    """The names of all applications; no target is asked."""
+    return wire.NamesAnswer(applications=call.server.workspace.journal.applications())
+
+
+def journal(call: Call) -> wire.JournalAnswer:
+    """What the journal says of `application`; no target is asked."""
+    return wire.JournalAnswer(history=call.server.workspace.journal.history(call.request.args["application"]))
+
+
+def revision(call: Call) -> wire.RevisionAnswer:
+    """One revision."""
+    try:
+        number = int(call.path["number"])
+    except ValueError:
+        raise BadRequest(f"{call.path['number']!r} is no number") from None
+    return wire.RevisionAnswer(revision=call.server.workspace.journal.revision(call.application, number))
+
+
 # What is frozen ------------------------------------------------------------------------------------------------
 
 

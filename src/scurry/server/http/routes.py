@@ -64,7 +64,15 @@ ROUTES: tuple[Route, ...] = (
         wire.StatusAnswer,
         Parameter(name="application", about="Only these; all without any.", repeated=True),
     ),
+    _look(f"{wire.API}/names", looking.names, wire.NamesAnswer),
+    _look(
+        f"{wire.API}/journal",
+        looking.journal,
+        wire.JournalAnswer,
+        Parameter(name="application", about="Which one.", required=True),
+    ),
     _look(ONE, looking.one_status, StatusReport),
+    _look(f"{ONE}/revisions/{{number}}", looking.revision, wire.RevisionAnswer),
     _look(
         f"{ONE}/history",
         looking.history,

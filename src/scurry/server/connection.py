@@ -1,0 +1,198 @@
+"""A client's connection to a server: questions, and changes whose progress comes as lines."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+import urllib3
+
+from scurry.model.errors import ServerError, ServerLost, ServerUnavailable
+from scurry.server import wire
+from scurry.server.remote_errors import raised
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from scurry.model.reporting import Activity, Reporter
+    from scurry.model.result import Applied
+
+T = TypeVar("T")
+
+_TIMEOUT = urllib3.Timeout(connect=5, read=120)
+"""a change is silent for five seconds at most; a question may take as long as its target"""
+
+
+_NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+"""it is certain that the server got nothing"""
+
+
+class _NotDone(Exception):
+    """Ends an activity that was not done over there. Never leaves this module."""
+
+
+class ServerConnection:
+    """A server by its address."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.url = url.rstrip("/")
+        self._headers = {"user-agent": "scurry", **({"authorization": f"Bearer {token}"} if token else {})}
+        self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
+
+    def get(self, path: str, kind: type[T], **query: Any) -> T:
+        """Ask something."""
+        return self._answer(self._send("GET", path, query=query), kind)
+
+    def send(self, method: str, path: str, kind: type[T], *, body: object = None, **query: Any) -> T:
+        """Have something done that is done at once."""
+        return self._answer(self._send(method, path, query=query, body=body), kind)
+
+    def upload(self, path: Path, where: str, **query: Any) -> None:
+        """Send a file."""
+        with path.open("rb") as file:
+            self._answer(self._send("PUT", where, query=query, stream=file), wire.ArtifactAnswer)
+
+    def change(self, path: str, body: wire.Ask, reporter: Reporter) -> Applied:
+        """Have an application changed, and tell of the progress here as if it were done here.
+
+        Raises `ServerLost` when the connection breaks: the change goes on over there.
+        """
+        answer = self._send("POST", path, body=body, preload=False)
+        if answer.status != 200:
+            answer.read()
+            raise self._failure(answer)
+        try:
+            return _Replay(reporter).run(_lines(answer))
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._lost(str(error)) from error
+        except _Ended:
+            raise self._lost("it ended before the result came") from None
+        finally:
+            answer.close()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, Any] | None = None,
+        body: object = None,
+        stream: Any = None,
+        preload: bool = True,
+    ) -> urllib3.BaseHTTPResponse:
+        asked = urlencode({key: value for key, value in (query or {}).items() if value is not None}, doseq=True)
+        url = f"{self.url}{wire.API}{path}" + (f"?{asked}" if asked else "")
+        headers = dict(self._headers)
+        if stream is not None:
+            headers["content-type"] = "application/octet-stream"
+        elif body is not None:
+            headers["content-type"] = "application/json"
+        content = stream if stream is not None else (msgspec.json.encode(body) if body is not None else None)
+        try:
+            return self._pool.request(
+                method, url, body=content, headers=headers, redirect=False, preload_content=preload
+            )
+        except urllib3.exceptions.HTTPError as error:
+            if method != "GET" and not isinstance(error, _NOT_SENT):
+                raise self._lost(type(error).__name__) from error
+            raise ServerUnavailable(
+                f"the server at {self.url} does not answer: {type(error).__name__}",
+                hint="To work without it, leave --server (SCURRY_SERVER) out.",
+            ) from error
+
+    def _answer(self, answer: urllib3.BaseHTTPResponse, kind: type[T]) -> T:
+        if answer.status != 200:
+            raise self._failure(answer)
+        try:
+            return msgspec.json.decode(answer.data, type=kind)
+        except msgspec.DecodeError as error:
+            raise ServerError(f"{self.url} answers, but not as a scurry server of this version: {error}") from error
+
+    def _failure(self, answer: urllib3.BaseHTTPResponse) -> Exception:
+        try:
+            return raised(msgspec.json.decode(answer.data, type=wire.ErrorAnswer).error)
+        except msgspec.DecodeError:
+            return ServerError(f"{self.url} answers with HTTP {answer.status}, and is no scurry server")
+
+    def _lost(self, why: str) -> ServerLost:
+        return ServerLost(
+            f"the connection to {self.url} broke in the middle ({why}); the server goes on with what it is at",
+            hint="To see how things stand, run:\n  scurry status",
+        )
+
+
+class _Ended(Exception):
+    """The lines ended without the last one. Never leaves this module."""
+
+
+class _Replay:
+    """Tells a reporter what the lines tell."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._open: dict[int, tuple[ExitStack, Activity]] = {}
+
+    def run(self, lines: Iterator[wire.Line]) -> Applied:
+        """Tell all of it. Raises the error that the last line tells of."""
+        try:
+            for line in lines:
+                if isinstance(line, wire.Result):
+                    return line.applied
+                if isinstance(line, wire.Failed):
+                    raise raised(line.error)
+                self._tell(line)
+            raise _Ended
+        finally:
+            for id in tuple(self._open):
+                self._end(id, done=False)
+
+    def _tell(self, line: wire.Line) -> None:
+        match line:
+            case wire.Begin(id=id, title=title, total=total):
+                stack = ExitStack()
+                self._open[id] = stack, stack.enter_context(self._reporter.activity(title, total=total))
+            case wire.Advance(id=id, amount=amount):
+                self._with(id, lambda activity: activity.advance(amount))
+            case wire.Describe(id=id, text=text):
+                self._with(id, lambda activity: activity.describe(text))
+            case wire.End(id=id, done=done):
+                self._end(id, done=done)
+            case wire.Note(text=text, warning=True):
+                self._reporter.warn(text)
+            case wire.Note(text=text):
+                self._reporter.note(text)
+            case _:
+                pass
+
+    def _with(self, id: int, do: Callable[[Activity], None]) -> None:
+        if id in self._open:
+            do(self._open[id][1])
+
+    def _end(self, id: int, *, done: bool) -> None:
+        found = self._open.pop(id, None)
+        if found is None:
+            return
+        try:
+            with found[0]:
+                if not done:
+                    raise _NotDone
+        except _NotDone:
+            pass
+
+
+def _lines(answer: urllib3.BaseHTTPResponse) -> Iterator[wire.Line]:
+    decoder: msgspec.json.Decoder[wire.Line] = msgspec.json.Decoder(wire.Line)
+    pending = b""
+    while piece := answer.read1(65536):
+        pending += piece
+        *whole, pending = pending.split(b"\n")
+        for line in whole:
+            yield decoder.decode(line)
+
+
+def quoted(name: str) -> str:
+    """Return a name as a part of a path."""
+    return quote(name, safe="@")

@@ -1,0 +1,214 @@
+"""The command line with `--server`: the same commands, the same output, done over there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scurry.engine.lease import LEASE
+from scurry.model.observed import Phase
+from tests.cli.desk import check_document
+from tests.server.site import SPEC, Running, Site, until
+
+TOKEN = "open sesame"
+
+
+class Office:
+    """A checkout of the project on another desk: no journal, no artifacts, nothing but the files and a server's URL."""
+
+    def __init__(self, folder: Path, site: Site, server: Running) -> None:
+        self.folder = folder
+        self.site = site
+        self.server = server
+        self.url = server.address()
+        folder.mkdir()
+        shutil.copy(site.folder / "scurry.yaml", folder)
+        shutil.copy(site.folder / "shop.jar", folder)
+        self.write()
+
+    def write(self, more: str = "", name: str = "shop") -> Path:
+        path = self.folder / f"{name}.yaml"
+        path.write_text(SPEC.replace("name: shop", f"name: {name}") + more)
+        return path
+
+    def begin_slowly(self, window: str) -> subprocess.Popen[str]:
+        """Begin to apply what takes as long as its window to be found unhealthy."""
+        spec = SPEC.replace("{window: 300ms}", f"{{window: {window}, checkpoints: 1}}")
+        (self.folder / "shop.yaml").write_text(f"{spec}config: {{memory.behaviour: never-checkpoints}}\n")
+        return subprocess.Popen(
+            [sys.executable, "-m", "scurry.cli.main", "apply", "shop.yaml", "--yes", "--json"],
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, token: str | None = TOKEN) -> subprocess.CompletedProcess[str]:
+        """Run a command against the server."""
+        command = [sys.executable, "-m", "scurry.cli.main", *arguments]
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment(token),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    def environment(self, token: str | None = TOKEN) -> dict[str, str]:
+        return {**os.environ, "SCURRY_SERVER": self.url, **({"SCURRY_TOKEN": token} if token else {})}
+
+    def done(self, *arguments: str) -> Any:
+        """Run a command that has to succeed. Returns its document."""
+        result = self.run(*arguments, "--json")
+        assert result.returncode == 0, result.stdout + result.stderr
+        return json.loads(result.stdout)
+
+    def refused(self, *arguments: str, token: str | None = TOKEN) -> str:
+        """Run a command that has to fail. Returns the error's code."""
+        result = self.run(*arguments, "--json", token=token)
+        assert result.returncode == 1, result.stdout
+        return str(json.loads(result.stdout)["error"]["code"])
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    (tmp_path / "site").mkdir()
+    site = Site(tmp_path / "site")
+    with site.server(environment={"SCURRY_TOKEN": TOKEN}) as server:
+        yield Office(tmp_path / "office", site, server)
+    site.end()
+
+
+def test_an_application_lives_its_whole_life_through_the_server(office: Office) -> None:
+    applied = office.done("apply", "shop.yaml", "--yes")
+    check_document("apply", applied)
+    assert applied["applications"][0]["outcome"] == "converged"
+    assert not (office.folder / ".scurry" / "journal.db").exists()
+    (job,) = office.site.live()
+    office.done("snapshot", "create", "shop", "--yes")
+    office.write("parallelism: 3\n")
+    assert office.done("apply", "shop.yaml", "--yes")["applications"][0]["revision"] == 2
+    for verb in (
+        ("rollback", "shop"),
+        ("restart", "shop"),
+        ("scale", "shop", "2"),
+        ("stop", "shop"),
+        ("start", "shop"),
+    ):
+        document = office.done(*verb, "--yes")
+        check_document("apply", document)
+        assert document["applications"][0]["error"] is None
+    assert office.site.live()[0].id != job.id
+    office.done("delete", "shop", "--yes")
+    assert office.done("status")["applications"] == []
+
+
+def test_everything_that_only_looks_says_the_same_as_on_the_spot(office: Office) -> None:
+    office.done("apply", "shop.yaml", "--yes")
+    office.done("snapshot", "create", "shop", "--yes")
+    office.write("parallelism: 3\n")
+    office.done("apply", "shop.yaml", "--yes")
+    shutil.copy(office.folder / "shop.yaml", office.site.folder)
+    for arguments in (
+        ("status",),
+        ("status", "shop"),
+        ("history", "shop"),
+        ("diff", "shop", "1", "2"),
+        ("snapshot", "list", "shop"),
+        ("diagnose", "shop"),
+        ("plan", "shop.yaml"),
+        ("freeze",),
+    ):
+        there, here = office.run(*arguments), _on_the_spot(office, *arguments)
+        assert there.returncode == here.returncode == 0, there.stderr
+        assert _timeless(there.stdout) == _timeless(here.stdout), arguments
+
+
+def _on_the_spot(office: Office, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "scurry.cli.main", *arguments]
+    return subprocess.run(command, cwd=office.site.folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+def _timeless(text: str) -> str:
+    return re.sub(r"\d+(\.\d+)? (ms|s|min)( ago)?|just now", "TIME", text)
+
+
+def test_progress_is_shown_as_if_it_were_done_here(office: Office) -> None:
+    result = office.run("apply", "shop.yaml", "--yes")
+    assert result.returncode == 0
+    for told in ("upload shop.jar to the server", "start job", "wait until it is healthy"):
+        assert told in result.stderr, result.stderr
+
+
+def test_an_error_of_the_spec_is_told_at_its_place_in_the_file_here(office: Office) -> None:
+    office.write("parallelism: 99\n")
+    result = office.run("apply", "shop.yaml", "--yes", "--json")
+    error = json.loads(result.stdout)["error"]
+    assert (error["code"], error["key"], error["line"]) == ("target-unsuitable", "parallelism", 5)
+    assert error["file"].endswith("shop.yaml")
+
+
+def test_what_is_declined_or_not_known_or_locked_is_told_by_the_same_codes(office: Office) -> None:
+    assert office.refused("apply", "shop.yaml") == "refused"
+    assert office.refused("stop", "nobody", "--yes") == "unknown"
+    assert office.refused("history", "nobody") == "plan-error"
+    assert office.refused("status", token="guessed") == office.refused("status", token=None) == "unauthorized"
+    assert office.refused("logs", "nobody") == "plan-error"
+
+
+def test_freezing_works_over_the_wire(office: Office) -> None:
+    office.done("apply", "shop.yaml", "--yes")
+    office.done("freeze", "shop", "--reason", "the fair")
+    assert office.refused("stop", "shop", "--yes") == "frozen"
+    office.done("thaw", "shop")
+    office.done("stop", "shop", "--yes")
+
+
+def test_a_server_that_is_not_there_is_told(office: Office) -> None:
+    office.server.end()
+    assert office.refused("status") == "server-unavailable"
+
+
+def test_a_connection_that_breaks_in_the_middle_is_told_and_the_server_goes_on(office: Office) -> None:
+    client = office.begin_slowly("8s")
+    until(lambda: len(office.site.live()) == 1, "the job runs")
+    client.send_signal(signal.SIGKILL)
+    client.communicate()
+    until(lambda: office.site.history().interrupted is None, "the server has ended what it was at")
+    assert office.site.status().phase in {Phase.RUNNING, Phase.SUSPENDED, Phase.FAILED}
+
+
+def test_a_server_that_dies_in_the_middle_is_told_as_a_broken_connection(office: Office) -> None:
+    client = office.begin_slowly("20s")
+    until(lambda: len(office.site.live()) == 1, "the job runs")
+    office.server.end(signal.SIGKILL)
+    out, _ = client.communicate(timeout=60)
+    assert client.returncode == 1
+    error = json.loads(out)["error"]
+    assert error["code"] == "server-lost"
+    assert "scurry status" in error["hint"]
+
+
+def test_stopping_the_server_gracefully_hands_a_change_over(office: Office) -> None:
+    client = office.begin_slowly("120s")
+    until(lambda: len(office.site.live()) == 1, "the job runs")
+    assert office.server.end() == 0
+    out, _ = client.communicate(timeout=60)
+    assert json.loads(out)["error"]["code"] == "handed-over"
+    journal = office.site.open().journal
+    journal.release(journal.acquire("shop", duration=LEASE))  # it was given back
+    assert office.site.history().interrupted
