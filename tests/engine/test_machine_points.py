@@ -21,7 +21,7 @@ from scurry.model.operation import Outcome
 from scurry.model.result import ApplyOutcome
 from scurry.testing.crash_points import CrashPoint, Recording, moments
 from tests.engine import world as people
-from tests.engine.world import LATE_S, Command, Fault, Killed, World
+from tests.engine.world import LATE_S, Command, Fault, Killed, World, processes
 from tests.targets.memory_rig import wish as any_wish
 
 wish = partial(any_wish, health=HealthPolicy(window=timedelta(seconds=2)))  # looked at a few times, not sixty
@@ -120,8 +120,9 @@ SCENARIOS = {
 
 
 @pytest.fixture(params=SCENARIOS)
-def scenario(request: pytest.FixtureRequest) -> Scenario:
-    return SCENARIOS[request.param]
+def scenario(request: pytest.FixtureRequest) -> Iterator[Scenario]:
+    with processes():
+        yield SCENARIOS[request.param]
 
 
 def recorded(world: World, command: Command) -> tuple[str, ...]:
@@ -151,7 +152,7 @@ def comes_through(world: World, scenario: Scenario) -> None:
     world.check_truth()
     for _ in range(3):
         world.breathe()
-    world.check_output()
+    world.target.committed()
 
 
 def stays(world: World, scenario: Scenario) -> None:
@@ -163,7 +164,7 @@ def stays(world: World, scenario: Scenario) -> None:
     again = world.converge(scenario.file)
     assert again.outcome is ApplyOutcome.UNCHANGED, again
     world.check_truth()
-    world.check_output()
+    world.target.committed()
 
 
 def test_what_is_killed_at_any_point_is_carried_through_by_the_next_apply(scenario: Scenario) -> None:

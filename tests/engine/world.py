@@ -7,6 +7,7 @@ than was committed, or from no state, without that a person or the spec has said
 from __future__ import annotations
 
 import copy
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,15 +24,15 @@ from scurry.journal.process import Process
 from scurry.journal.sql_journal import SqlJournal
 from scurry.model.desired import Desired, UpgradeMode
 from scurry.model.errors import PlanOutdated, ScurryError, TargetUnavailable
-from scurry.model.journal import History
+from scurry.model.journal import History, Lease
 from scurry.model.observed import Job, JobState, Observed
-from scurry.model.operation import Operation, Outcome, Step
+from scurry.model.operation import Action, Operation, Outcome, Step
 from scurry.model.plan import Plan
-from scurry.model.ports import Activity, ArtifactStore, Journal, Secrets, StepContext
+from scurry.model.ports import Activity, ArtifactStore, Secrets, StepContext
 from scurry.model.reporting import SilentActivity, SilentReporter
 from scurry.model.result import Applied
 from scurry.model.snapshot import Restore, Stateless
-from scurry.targets.memory import Commit, Memory, MemoryTarget
+from scurry.targets.memory import Memory, MemoryJob, MemoryTarget
 from scurry.testing.crash_points import CrashPoints, Recording
 from tests.engine.memory_database import MemoryDatabase
 from tests.targets.memory_rig import FakeClock, NoArtifacts, PlainSecrets
@@ -92,6 +93,7 @@ class Fault(StrEnum):
 
 
 LATE_S = 5.0
+_LATER = {Fault.LATE, Fault.TWICE}
 
 
 class Unsteady(MemoryTarget):
@@ -106,6 +108,8 @@ class Unsteady(MemoryTarget):
         """what becomes of the next call"""
         self.late: list[tuple[float, Step, Call]] = []
         self.permitted: list[Operation] = []
+        self.rewound: set[str] = set()
+        """jobs that a person, or the spec, had start from less than was committed: what they commit again is wanted"""
         self.wishes: dict[str, Desired] = {}
         """job id → what it was started as"""
 
@@ -114,7 +118,18 @@ class Unsteady(MemoryTarget):
         other._clock = other.fake_clock = clock
         other._memory = copy.deepcopy(self._memory)
         other.late, other.permitted, other.wishes = list(self.late), list(self.permitted), dict(self.wishes)
+        other.rewound = set(self.rewound)
         return other
+
+    def committed(self) -> int:
+        """Return how many records were committed. Fails when one was lost, or was committed twice unasked."""
+        end = 0
+        for commit in self._memory.output:
+            if commit.job_id in self.rewound:
+                end = min(end, commit.first)
+            assert commit.first == end, f"{end} records are committed, and then comes number {commit.first}"
+            end = commit.end
+        return end
 
     def live(self) -> list[Job]:
         """Return the jobs that are not at their end."""
@@ -155,7 +170,9 @@ class Unsteady(MemoryTarget):
     def run(self, step: Step, context: StepContext) -> Outcome:
         self._answer()
         fault, self.fault = self.fault, None
-        if fault in {Fault.LATE, Fault.TWICE}:
+        if step.action is Action.RESCALE and fault in _LATER:
+            fault = Fault.UNANSWERED  # one that comes about late may undo another, which nobody can see
+        if fault in _LATER:
             due = self.fake_clock.time.timestamp() + LATE_S
             self.late.append((due, step, Call.of(context)))
         outcome = super().run(step, context) if fault not in {Fault.LATE, Fault.LOST} else None
@@ -175,11 +192,11 @@ class Unsteady(MemoryTarget):
         self.wishes[step.mark] = desired
         live = [id for id, entry in memory.jobs.items() if not entry.job.state.is_terminal]
         assert len(live) <= 1, f"{len(live)} jobs run at once: {live}"
-        self._check_state(memory, memory.jobs[step.mark].state.position, context, desired)
+        self._check_state(step.mark, memory.jobs[step.mark].state.position, context, desired)
         return outcome
 
-    def _check_state(self, memory: Memory, position: int, context: StepContext, desired: Desired) -> None:
-        committed = max((commit.end for commit in memory.output), default=0)
+    def _check_state(self, job_id: str, position: int, context: StepContext, desired: Desired) -> None:
+        committed = self.committed()
         if position >= committed:
             return
         operation = getattr(context, "operation", None)
@@ -187,16 +204,32 @@ class Unsteady(MemoryTarget):
         assert by_spec or operation in self.permitted, (
             f"a job starts at record {position}, and {committed} are committed: {context.restore}"
         )
-        memory.output = [_cut(commit, position) for commit in memory.output if commit.first < position]
+        self.rewound.add(job_id)
 
 
-def _cut(commit: Commit, end: int) -> Commit:
-    """A person has said that the application begins again there: what comes twice is wanted."""
-    return Commit(application=commit.application, job_id=commit.job_id, first=commit.first, end=min(commit.end, end))
+def _is_live(entry: MemoryJob) -> bool:
+    return not entry.job.state.is_terminal
 
 
 _RUNNING = threading.local()
 """which process the calling thread plays"""
+_PIDS = itertools.count(1)
+_DEAD: set[int] = set()
+
+
+@contextmanager
+def processes() -> Iterator[None]:
+    """Have leases tell the processes of worlds apart, and know the ones that were killed."""
+
+    def this_process() -> Process:
+        return Process(host="here", pid=_RUNNING.pid, started="")
+
+    def is_dead(process: Process) -> bool:
+        return process.pid in _DEAD
+
+    leases = "scurry.journal.leases"
+    with mock.patch(f"{leases}.this_process", this_process), mock.patch(f"{leases}.is_provably_dead", is_dead):
+        yield
 
 
 class World:
@@ -206,8 +239,6 @@ class World:
         self.clock = FakeClock()
         self.target = Unsteady(self.clock)
         self.database = MemoryDatabase()
-        self.dead: set[int] = set()
-        self.pids = 0
         self.breath = 0
         """how many moments have passed: the job goes on in each"""
 
@@ -216,7 +247,7 @@ class World:
         other.clock = FakeClock(time=self.clock.time)
         other.target = self.target.copy(other.clock)
         other.database = MemoryDatabase(self.database.image())
-        other.dead, other.pids, other.breath = set(self.dead), self.pids, self.breath
+        other.breath = self.breath
         return other
 
     def close(self) -> None:
@@ -238,20 +269,26 @@ class World:
 
     # Processes -------------------------------------------------------------------------------------------------
 
-    def run(self, command: Command, points: CrashPoints | None = None) -> Applied:
-        """Do a command in a process of its own, as the workspace does. `Killed` leaves all as it is then."""
-        self.pids += 1
-        pid = _RUNNING.pid = self.pids
-        points = points or Recording()
-        with self._processes():
-            try:
-                return self._change(command, points.journal(self.journal()), points)
-            except Killed:
-                self.dead.add(pid)
-                raise
+    def run(
+        self, command: Command, points: CrashPoints | None = None, keeper: Callable[[Lease], None] | None = None
+    ) -> Applied:
+        """Do a command in a process of its own, as the workspace does. `Killed` leaves all as it is then.
 
-    def _change(self, command: Command, journal: Journal, points: CrashPoints) -> Applied:
+        `keeper` is given the lease, to renew it.
+        """
+        pid = _RUNNING.pid = next(_PIDS)
+        points = points or Recording()
+        try:
+            return self._change(command, points, keeper)
+        except Killed:
+            _DEAD.add(pid)
+            raise
+
+    def _change(self, command: Command, points: CrashPoints, keeper: Callable[[Lease], None] | None) -> Applied:
+        journal = points.journal(self.journal())
         lease = journal.acquire(APPLICATION, duration=LEASE)
+        if keeper:
+            keeper(lease)
         try:
             target = points.target(self.target)
             services = Services(
@@ -278,17 +315,6 @@ class World:
         journal.release(lease)
         return applied
 
-    @contextmanager
-    def _processes(self) -> Iterator[None]:
-        def this_process() -> Process:
-            return Process(host="here", pid=_RUNNING.pid, started="")
-
-        with (
-            mock.patch("scurry.journal.leases.this_process", this_process),
-            mock.patch("scurry.journal.leases.is_provably_dead", lambda process: process.pid in self.dead),
-        ):
-            yield
-
     # What has to hold ------------------------------------------------------------------------------------------
 
     def converge(self, desired: Desired) -> Applied:
@@ -300,12 +326,18 @@ class World:
                 continue
         raise AssertionError("told to apply again, and again")
 
-    def check_output(self) -> None:
-        """Fail unless each record was committed once, up to the newest."""
-        end = 0
-        for commit in self.target.output(APPLICATION):
-            assert commit.first == end, f"committed from {commit.first}, after {end}: {self.target.output(APPLICATION)}"
-            end = commit.end
+    def check_references(self) -> None:
+        """Fail unless the newest state that was committed is in the job that runs, or in a snapshot that is known."""
+        memory, history = self.target._memory, self.history()
+        committed = self.target.committed()
+        known = {snapshot.location for snapshot in (*history.snapshots, history.restored) if snapshot}
+        holders = [entry.state.position for id, entry in memory.jobs.items() if _is_live(entry) and id in history.marks]
+        holders += [
+            memory.states[location].position
+            for location, snapshot in memory.savepoints.items()
+            if location in known or snapshot.job_id in history.marks
+        ]
+        assert committed <= max(holders, default=0), f"{committed} committed, and known is {max(holders, default=0)}"
 
     def check_truth(self) -> None:
         """Fail unless the journal tells what runs."""
@@ -344,20 +376,30 @@ def stop(*, snapshot: bool = True, drain: bool = False) -> Command:
     )
 
 
-def start(source: str = "latest") -> Command:
+def start(source: str | int = "latest") -> Command:
+    """Start from `latest`, `none`, or the snapshot at a place in the journal's list."""
     return Command(
         title=f"start --from {source}",
-        decide=lambda o, h, c: verbs.plan_start(o, h, now=c.now(), source=source),
+        decide=lambda o, h, c: verbs.plan_start(o, h, now=c.now(), source=_named(source, h)),
         said=source != "latest",
     )
 
 
-def restart(source: str = "latest") -> Command:
+def restart(source: str | int = "latest") -> Command:
+    """Restart from `latest`, `none`, or the snapshot at a place in the journal's list."""
     return Command(
         title=f"restart --from {source}",
-        decide=lambda o, h, c: verbs.plan_restart(o, h, now=c.now(), source=source),
+        decide=lambda o, h, c: verbs.plan_restart(o, h, now=c.now(), source=_named(source, h)),
         said=source != "latest",
     )
+
+
+def _named(source: str | int, history: History) -> str:
+    if isinstance(source, str):
+        return source
+    if source >= len(history.snapshots):
+        raise ScurryError("there are not that many")
+    return history.snapshots[source].location
 
 
 def rollback() -> Command:
