@@ -51,6 +51,7 @@ def test_an_entry_says_what_it_is_and_what_to_do_by_commands_that_there_are(entr
     assert entry.todo
     for command in re.findall(r"^  scurry (\S+)", entry.todo, re.MULTILINE):
         assert command in cli.COMMANDS
+    assert "\n  scurry " in entry.todo, "there is no command"
     lines = entry.todo.split("\n")
     assert all(line.startswith("  scurry ") or not line.startswith(" ") for line in lines)
     named = {group for pattern in entry.seen for group in re.compile(pattern).groupindex}

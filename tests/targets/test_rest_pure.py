@@ -17,6 +17,7 @@ from scurry.model.desired import Artifact, ArtifactKind, Desired, UpgradeMode
 from scurry.model.errors import TargetUnsuitable, WorkspaceError
 from scurry.model.observed import JobState
 from scurry.model.operation import (
+    Action,
     Adjust,
     Delete,
     Deploy,
@@ -52,7 +53,7 @@ SNAPSHOT = Snapshot(kind=SnapshotKind.SAVEPOINT, location="s3://b/savepoint-1", 
 NEW = Stateless(why="new")
 NO_CHECKPOINTING = {"errors": ["a.b.RestHandlerException: Checkpointing has not been enabled"]}
 MARKS = CountedMarks()
-FIRST, SECOND = MARKS.job_id(), MARKS.trigger_id()
+FIRST, SECOND = MARKS.job_id(), MARKS.trigger_id(Action.STOP)
 """the marks, in the order in which they are asked for"""
 
 

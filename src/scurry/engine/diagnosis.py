@@ -5,6 +5,7 @@ What an exception means comes from the catalogue (`failure_catalogue.py`); what 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from scurry.engine.phase import phase_of
 from scurry.model.desired import HealthPolicy
 from scurry.model.journal import Intent, OperationOutcome
 from scurry.model.observed import JobState, Phase
-from scurry.model.operation import Deploy, Rescale, Resume, Upgrade
+from scurry.model.operation import Action, Deploy, Rescale, Resume, Upgrade
 from scurry.model.report import Diagnosis, Finding
 from scurry.model.values import format_duration
 
@@ -32,6 +33,7 @@ _PAST = timedelta(hours=1)
 _PRESSED = 0.8
 """of its time"""
 _RECENT = timedelta(days=1)
+_EXCEPTION = re.compile(r"[A-Z]\w*(?:Exception|Error): ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +76,10 @@ def _findings(
     if job is not None and (job.failures or job.root_exception):
         yield _exception(job, history, now)
     if job is not None and not job.state.is_terminal:
-        yield from _figures(job, history)
+        yield from _figures(job, history, now)
     yield from _phase(history, observed, phase)
-    yield from _last(history)
+    if job is None or not _is_told_by(job, history.last):
+        yield from _last(history)
     if job is not None and not job.state.is_terminal:
         yield from _running(job, observed, is_over=_is_over(job, now))
     for stranger in observed.strangers:
@@ -142,19 +145,23 @@ def _unknown(history: History) -> str:
 
 
 def _or_back(known: Known, history: History) -> str:
-    """Propose a rollback only where there is something to roll back to."""
-    back = f"\nTo go back to the revision before, run:\n  scurry rollback {history.application}"
-    if history.previous_healthy is None:
-        return known.todo.replace(back, "").removeprefix(back.lstrip())
-    return (
-        known.todo if back in known.todo or known.trouble.blame is not failures.Blame.APPLICATION else known.todo + back
-    )
+    """Propose a rollback where another revision may help, and there is one."""
+    if history.previous_healthy is None or known.trouble.blame is not failures.Blame.APPLICATION:
+        return known.todo
+    return f"{known.todo}\nTo go back to the revision before, run:\n  scurry rollback {history.application}"
 
 
-def _figures(job: Job, history: History) -> Iterator[Finding]:
+def _is_told_by(job: Job, last: OperationRecord | None) -> bool:
+    """Whether the last operation failed for what its job fails with, which is told already."""
+    error = last.error if last else None
+    return bool(error) and any(failure.message.splitlines()[0] in str(error) for failure in job.failures)
+
+
+def _figures(job: Job, history: History, now: datetime | None) -> Iterator[Finding]:
     """Tell what no exception tells: checkpoints that fail, event time that stands, tasks that do not keep up."""
     name = history.application
-    if job.checkpoint_failure and job.checkpoints.failed > 1:
+    # While a job fails and restarts, checkpoints fail because of that.
+    if job.checkpoint_failure and job.checkpoints.failed > 1 and (not job.failures or _is_over(job, now)):
         counts = f"{job.checkpoints.failed} checkpoints failed, {job.checkpoints.completed} completed"
         known = failures.recognise(job.checkpoint_failure, application=name) or failures.known(
             "checkpoint-failed", application=name, evidence=job.checkpoint_failure
@@ -205,7 +212,7 @@ def _last(history: History) -> Iterator[Finding]:
     if last is None or last.outcome is not OperationOutcome.FAILED:
         return
     begun = f"The last operation ({type(last.operation).__name__.lower()}, {last.reason}) failed:"
-    known = failures.recognise(last.error or "", application=history.application)
+    known = failures.recognise(last.error or "", application=history.application) or _in_main(last)
     if known:
         yield Finding(
             what=f"{begun} {known.what}", todo=known.todo, code=known.trouble.id, evidence=(last.error or "",)
@@ -215,6 +222,15 @@ def _last(history: History) -> Iterator[Finding]:
         what=f"{begun} {last.error}",
         todo=f"To see the operations before it, run:\n  scurry history {history.application}",
     )
+
+
+def _in_main(last: OperationRecord) -> Known | None:
+    """Return that the program's main failed, if an exception came of the check, which runs it."""
+    failed = next((record for record in reversed(last.steps) if record.error), None)
+    error = last.error or ""
+    if failed is None or failed.step.action is not Action.CHECK or not _EXCEPTION.match(error):
+        return None
+    return failures.known("main-threw", application=last.application, evidence=error, text=error)
 
 
 def _undone(history: History, moment: Moment) -> Iterator[Finding]:

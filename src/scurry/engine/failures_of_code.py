@@ -5,7 +5,6 @@ from __future__ import annotations
 from scurry.engine.failures import Trouble
 
 _APPLY = "When that is done, run:\n  scurry apply FILE"
-_BACK = "To go back to the revision before, run:\n  scurry rollback {application}"
 _LOGS = "To see the logs, run:\n  scurry logs {application}"
 
 _STATE = (
@@ -43,7 +42,7 @@ _STATE = (
         what="A type that is kept in state changed, and the state cannot be read with the new one.",
         todo=(
             "Keep the type as it was; or change it by Flink's rules (POJO: fields may be added and removed; Avro: "
-            f"compatible schemas), or give the state another name and fill it anew.\n{_BACK}"
+            f"compatible schemas), or give the state another name and fill it anew.\n{_APPLY}"
         ),
     ),
     Trouble(
@@ -57,7 +56,7 @@ _STATE = (
         what="Bytes of the state are not what the program expects: a class in it changed or is gone.",
         todo=(
             "Bring the class back as it was when the state was written. Types that go through Kryo or Java "
-            f"serialization cannot change.\n{_BACK}"
+            f"serialization cannot change.\n{_APPLY}"
         ),
     ),
     Trouble(
@@ -147,7 +146,8 @@ _CODE = (
         seen=(
             r"No operators defined in streaming topology",
             r"No jobs included in application",
-            r"ProgramMissingJobException|The program doesn't contain a Flink job",
+            r"The program didn't contain a Flink job",
+            r"The program plan could not be fetched - the program aborted pre-maturely",
         ),
         what="The program ended without having described a job.",
         todo=f"It has to call `execute()`, or an SQL script needs an INSERT.\n{_APPLY}",
@@ -160,7 +160,7 @@ _CODE = (
             r"No key set\. This method should not be called outside of a keyed context",
         ),
         what="A record's key is null, and keyed state needs one.",
-        todo=f"Filter such records, or give them a key of their own.\n{_BACK}",
+        todo=f"Filter such records, or give them a key of their own.\n{_APPLY}",
     ),
     Trouble(
         id="null-in-not-null",
@@ -203,6 +203,7 @@ _SQL = (
         seen=(
             r"(?P<text>One or more required options are missing.*)",
             r"(?P<text>Unsupported options found for '[^']*'.*?)(?:Supported options|$)",
+            r"(?P<text>(?:unsupported options of '[^']*'|required options are missing): [^\n]*)",
             r"(?P<text>Invalid value for option '[^\n]*)",
         ),
         what="{text}",
@@ -216,6 +217,7 @@ _SQL = (
             r"(?:SqlParserException|SqlParseException)\w*: (?P<text>[^\n]+)",
             r"CalciteContextException: (?P<text>[^\n]+)",
             r"TableException: (?P<text>[^\n]+)",
+            r"SQL (?:validation|parse) failed\. (?P<text>(?!SQL)[^\n]+)",
         ),
         what="Flink does not accept the SQL: {text}",
         todo=f"Correct the script.\n{_APPLY}",
@@ -244,7 +246,7 @@ _PYTHON = (
             r"^Python: (?P<text>[^\n]+)",
         ),
         what="A Python function failed: {text}",
-        todo=f"Correct the function, or the record that it fails on.\n{_BACK}",
+        todo=f"Correct the function, or the record that it fails on.\n{_APPLY}",
     ),
     Trouble(
         id="python-worker-died",

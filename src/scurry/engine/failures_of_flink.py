@@ -5,7 +5,6 @@ from __future__ import annotations
 from scurry.engine.failures import Blame, Trouble
 
 _APPLY = "When that is done, run:\n  scurry apply FILE"
-_BACK = "To go back to the revision before, run:\n  scurry rollback {application}"
 _LOGS = "To see the logs, run:\n  scurry logs {application}"
 
 _MEMORY = (
@@ -16,7 +15,7 @@ _MEMORY = (
         what="The Java heap of a process of Flink is full.",
         todo=(
             "Keep less on the heap (state: `state.backend.type: rocksdb`), raise the memory of the TaskManagers "
-            f"(`taskmanager.memory.process.size`), or lower the parallelism per TaskManager.\n{_BACK}"
+            f"(`taskmanager.memory.process.size`), or lower the parallelism per TaskManager.\n{_APPLY}"
         ),
     ),
     Trouble(
@@ -26,7 +25,7 @@ _MEMORY = (
         what="The metaspace of a process is full: too many classes were loaded, most often by jobs started one by one.",
         todo=(
             "Start the processes anew, raise `taskmanager.memory.jvm-metaspace.size`, and put what leaks classes (JDBC "
-            "drivers, metrics libraries) into Flink's `lib` instead of the jar."
+            f"drivers, metrics libraries) into Flink's `lib` instead of the jar.\n{_LOGS}"
         ),
         blame=Blame.CLUSTER,
     ),
@@ -40,7 +39,7 @@ _MEMORY = (
         what="The direct memory of a TaskManager is full.",
         todo=(
             "Raise `taskmanager.memory.task.off-heap.size` if the program or a connector uses direct memory, else "
-            "`taskmanager.memory.framework.off-heap.size`."
+            f"`taskmanager.memory.framework.off-heap.size`.\n{_APPLY}"
         ),
     ),
     Trouble(
@@ -55,7 +54,7 @@ _MEMORY = (
         title="Too few network buffers",
         seen=(r"Insufficient number of network buffers: required (?P<needed>\d+), but only (?P<there>\d+) available",),
         what="The job needs {needed} network buffers at once, and {there} are free.",
-        todo="Raise `taskmanager.memory.network.fraction` (or `.max`) of the cluster, or lower `parallelism`.",
+        todo=f"Raise `taskmanager.memory.network.fraction` of the cluster, or lower `parallelism`.\n{_APPLY}",
     ),
     Trouble(
         id="managed-memory-missing",
@@ -65,7 +64,7 @@ _MEMORY = (
             r"MemoryAllocationException|MemoryReservationException|Could not allocate \d+ pages",
         ),
         what="There is not enough managed memory for what the job's operators reserve.",
-        todo="Raise `taskmanager.memory.managed.fraction` of the cluster, or lower `parallelism`.",
+        todo=f"Raise `taskmanager.memory.managed.fraction` of the cluster, or lower `parallelism`.\n{_APPLY}",
     ),
 )
 
@@ -126,7 +125,7 @@ _CLUSTER = (
             r"Discarding oversized payload sent to",
         ),
         what="A message between Flink's processes is larger than they take.",
-        todo="Raise `pekko.framesize` (before Flink 1.18: `akka.framesize`) of the cluster.",
+        todo=f"Raise `pekko.framesize` (before Flink 1.18: `akka.framesize`) of the cluster.\n{_APPLY}",
     ),
     Trouble(
         id="rpc-timeout",
@@ -149,15 +148,18 @@ _CLUSTER = (
             r"Could not start rest endpoint on any port in port range (?P<text>\S+)",
         ),
         what="A port that is needed is in use: {text}",
-        todo="Stop what uses it, or choose another port.",
+        todo=f"Stop what uses it, or choose another port.\n{_APPLY}",
         blame=Blame.CLUSTER,
     ),
     Trouble(
         id="filesystem-missing",
         title="A file system is missing",
-        seen=(r"Could not find a file system implementation for scheme '(?P<scheme>[^']*)'",),
+        seen=(
+            r"Could not find a file system implementation for scheme '(?P<scheme>[^']*)'",
+            r"this Flink has no file system for '(?P<scheme>[^']*)'",
+        ),
         what="This Flink has no file system for {scheme}.",
-        todo="Its plugin (for example flink-s3-fs-presto) has to be in `plugins/` of the cluster.",
+        todo=f"Its plugin (for example flink-s3-fs-presto) has to be in `plugins/` of the cluster.\n{_APPLY}",
         blame=Blame.CLUSTER,
     ),
 )
@@ -188,7 +190,7 @@ _CHECKPOINTS = (
         what="Flink's processes may not write to {where}.",
         todo=(
             "Let them write there, or set another place (`checkpoints` and `savepoints` of the target, the path of the "
-            "table)."
+            f"table).\n{_APPLY}"
         ),
         blame=Blame.SURROUNDINGS,
     ),

@@ -120,7 +120,7 @@ _SURROUNDINGS = (
         what="The position to read from is not there (any more): {text}",
         todo=(
             "Say where to begin (`scan.startup.mode`, `properties.auto.offset.reset`). If records were deleted before "
-            "they were read, they are lost: raise the retention of the topic."
+            f"they were read, they are lost: raise the retention of the topic.\n{_APPLY}"
         ),
         blame=Blame.SURROUNDINGS,
     ),

@@ -167,6 +167,15 @@ _KNOWN = (
         "Add the Maven coordinate of what brings it (a format, a catalog) to `connectors`.",
     ),
     _known(
+        r"Unsupported options found for '(?P<name>[^']*)'\.\s*Unsupported options:\s*(?P<options>.*?)\s*Supported"
+        r" options:",
+        "unsupported options of {name!r}: {options}",
+    ),
+    _known(
+        r"One or more required options are missing\.\s*Missing required options are:\s*(?P<options>.*?)(?:\n\n|$)",
+        "required options are missing: {options}",
+    ),
+    _known(
         r"NoResourceAvailableException(?:: (?P<text>[^\n]*))?",
         "not enough free slots: {text}",
         "Lower `parallelism`, or add TaskManagers or slots.",

@@ -35,7 +35,7 @@ _SLOWEST_CACHE_MS = 60_000
 _SETTLED_MS = 15_000
 """Flink fetches metrics every 10 s: before that there are none of a new job, and asking costs calls"""
 _MOST_SOURCES = 3
-_LONGEST_CAUSES = 4000
+_LONGEST_CAUSES = 8000
 _SKEW, _ABSURD = timedelta(seconds=5), timedelta(days=365)
 _NO_WATERMARK, _LAST_WATERMARK = -(2.0**63), 2.0**63
 """`Long.MIN_VALUE` and `Long.MAX_VALUE`: none yet, and the end of a bounded input"""
@@ -243,10 +243,16 @@ def _failure(entry: ExceptionEntry, shift: timedelta) -> JobFailure:
     return JobFailure(
         at=moment(entry.timestamp) + shift,
         message=told.message[:_LONGEST_REASON],
-        causes=told.cause[:_LONGEST_CAUSES],
+        causes=_shortened(told.cause),
         where=thrown_at(entry.stacktrace),
         task=entry.task,
     )
+
+
+def _shortened(causes: str) -> str:
+    """Leave out the middle of what is very long: the ends of Python's tracebacks are what counts."""
+    half = _LONGEST_CAUSES // 2
+    return causes if len(causes) <= _LONGEST_CAUSES else f"{causes[:half]}\n…\n{causes[-half:]}"
 
 
 class _Flow(TypedDict, total=False):
