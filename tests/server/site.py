@@ -82,12 +82,15 @@ class Running:
             line for line in self.lines if line.get("event") == kind and application in {None, line.get("application")}
         ]
 
-    def await_event(self, kind: str, application: str | None = None) -> dict[str, Any]:
+    def await_event(
+        self, kind: str, application: str | None = None, *, patience_s: float = PATIENCE_S
+    ) -> dict[str, Any]:
         """Wait for an event."""
         try:
             until(
                 lambda: self.events(kind, application) or self.process.poll() is not None,
                 f"event {kind} of {application}",
+                patience_s=patience_s,
             )
             assert self.events(kind, application), "the server has ended"
         except AssertionError as error:
@@ -122,6 +125,32 @@ class Running:
         code = self.process.wait(PATIENCE_S)
         self._reader.join(5)
         return code
+
+
+def start_server(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> Running:
+    """Start a server for a project's folder, its API on a free port."""
+    command = [sys.executable, "-m", "scurry.cli.main", "serve", "--log-format", "json", "--grace", "2s"]
+    where = () if "--listen" in arguments else ("--listen", "127.0.0.1:0")
+    process = subprocess.Popen(
+        [*command, *where, *arguments],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+    )
+    return Running(process=process)
+
+
+@contextmanager
+def running_server(folder: Path, *arguments: str) -> Iterator[Running]:
+    """Run a server, and end it."""
+    server = start_server(folder, *arguments)
+    try:
+        yield server
+    finally:
+        server.end()
 
 
 class Site:
@@ -196,18 +225,7 @@ class Site:
 
     def start_server(self, *arguments: str, environment: dict[str, str] | None = None) -> Running:
         """Start a server that surveys often."""
-        command = [sys.executable, "-m", "scurry.cli.main", "serve", "--log-format", "json", "--interval", "200ms"]
-        where = ("--grace", "2s", *(() if "--listen" in arguments else ("--listen", "127.0.0.1:0")))
-        process = subprocess.Popen(
-            [*command, *where, *arguments],
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **(environment or {})},
-        )
-        running = Running(process=process)
+        running = start_server(self.folder, "--interval", "200ms", *arguments, environment=environment)
         self.servers.append(running)
         return running
 
@@ -229,6 +247,3 @@ class Site:
 
 def _set_state(entry: MemoryJob, state: JobState) -> None:
     entry.job = msgspec.structs.replace(entry.job, state=state)
-
-
-__all__ = ["Running", "Site", "until"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,12 +11,12 @@ import pytest
 
 from scurry.engine.lease import LEASE
 from scurry.engine.marks import DerivedMarks
-from scurry.model.journal import Intent, application_scope
-from scurry.model.observed import JobState, Phase
+from scurry.model.journal import EVERYTHING, Intent, application_scope
+from scurry.model.observed import JobState, Observed, Phase
 from scurry.model.operation import Action, DropSnapshot, Resume, Suspend, TakeSnapshot, Upgrade
 from scurry.model.snapshot import FromLatest
 from scurry.server.events import EventKind
-from scurry.targets.memory import Memory
+from scurry.targets.memory import Memory, MemoryTarget
 from tests.server.round import Rounds
 
 MINUTE = timedelta(minutes=1)
@@ -234,3 +235,45 @@ def test_a_target_that_does_not_answer_is_told_once_and_its_return_too(rounds: R
     rounds.restart()
     rounds.surveyor.places = places
     assert rounds.kinds() == [EventKind.TARGET_BACK]
+
+
+def test_a_chore_that_fails_delays_no_repair(rounds: Rounds) -> None:
+    rounds.apply(more='snapshots: {schedule: "*/10 * * * *"}\n')
+    (job,) = rounds.live()
+    rounds.meddle(lambda memory: setattr(memory.jobs[job.id], "behaviour", "refuses-stop"))
+    kinds = [kind for _ in range(60) for kind in rounds.kinds(after=MINUTE)]
+    assert kinds == [EventKind.SNAPSHOT_FAILED]
+    rounds.cancel()
+    assert rounds.kinds() == [EventKind.REPAIRED]
+
+
+def test_a_bug_with_one_application_stops_no_other(rounds: Rounds, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds.apply()
+    rounds.apply("other")
+    rounds.cancel()
+    rounds.cancel("other")
+    observe = MemoryTarget.observe
+
+    def stumble(self: MemoryTarget, application: str, marks: Sequence[str]) -> Observed:
+        if application == "shop":
+            raise ZeroDivisionError
+        return observe(self, application, marks)
+
+    monkeypatch.setattr(MemoryTarget, "observe", stumble)
+    told = rounds.round()
+    assert {(event.application, event.kind) for event in told} == {
+        ("shop", EventKind.FAILED),
+        ("other", EventKind.REPAIRED),
+    }
+    monkeypatch.undo()
+    assert rounds.kinds(after=10 * MINUTE) == [EventKind.REPAIRED]
+
+
+def test_a_snapshot_is_not_asked_for_while_frozen_and_targets_are_not_asked_in_vain(rounds: Rounds) -> None:
+    rounds.apply(more='snapshots: {schedule: "*/10 * * * *", keep: 1}\n')
+    rounds.open().take_snapshot("shop", confirm=lambda plan: True)
+    rounds.workspace.journal.freeze(EVERYTHING, reason="the fair", by="anna")
+    rounds.clock.sleep(3600)
+    for _ in range(100):
+        assert rounds.kinds(after=timedelta(seconds=1)) == []
+    assert len(rounds.looks) <= 8

@@ -47,6 +47,8 @@ class Tracked:
     """since when it has not been as it should be"""
     not_before: datetime | None = None
     failures: int = 0
+    chore_failures: int = 0
+    """scheduled snapshots and deletions that failed in a row: they delay themselves, and nothing else"""
     report: Report | None = None
     """what stands against it until it is seen to be well again"""
     job: Job | None = None

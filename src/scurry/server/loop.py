@@ -94,6 +94,9 @@ class Loop:
                 failures += 1
                 logger.error("%s", error.message)
                 self._stop.wait(Backoff(longest_s=10.0, first_s=0.5).pause_s(failures))
+            except Exception:  # the loop outlives what nobody foresaw
+                logger.exception("a bug in scurry")
+                self._stop.wait(_READ_S)
             self._stop.wait(_TICK_S)
 
     def stop(self) -> None:
@@ -145,6 +148,8 @@ class Loop:
     def _survey(self, target: str) -> None:
         try:
             self.surveyor.survey(target)
+        except Exception:
+            logger.exception("a bug in scurry", extra={"target": target})
         finally:
             place = self.surveyor.places[target]
             pause = self._silent.pause_s(place.failures) if place.failures else self.settings.interval_s

@@ -23,6 +23,7 @@ from scurry.server.fleet import next_tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from scurry.engine.retention import Judged
     from scurry.model.journal import History
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _LOCKED_AGAIN = timedelta(seconds=5)
+_CHORES = frozenset({Cause.SNAPSHOT, Cause.RETENTION})
+_CHORES_AGAIN = timedelta(seconds=30)
 _OPERATIONS = 20
 _DONE = {
     Cause.INTERRUPTED: EventKind.COMPLETED,
@@ -83,12 +86,16 @@ class Reconciler:
             tracked.not_before = self.clock.now() + _LOCKED_AGAIN
         except ScurryError as error:
             self._failed(tracked, error)
+        except Exception as error:  # one application whose record or answer nobody foresaw stops no other
+            logger.exception("a bug in scurry", extra=_extra(tracked))
+            self._failed(tracked, ScurryError(f"this is a bug in scurry: {type(error).__name__}: {error}"))
         else:
             tracked.failures, tracked.not_before = 0, None
             if isinstance(decision, Do | Settle):
                 self.fleet.read(name, self.clock.now())
             else:
                 tracked.seen = sight
+                _put_off(tracked, now, until=self.clock.now() + _CHORES_AGAIN)
 
     def _reconcile(self, tracked: Tracked) -> Decision:
         workspace = self.workspace(tracked.application)
@@ -150,19 +157,19 @@ class Reconciler:
             return decision.plan
 
         started = time.monotonic()
-        cause = first.cause if isinstance(first, Do) else Cause.INTERRUPTED
         try:
             applied = workspace.reconcile(tracked.application, decide_again)
-        except TargetUnavailable:
+        except (TargetUnavailable, ApplicationLocked, LeaseLost, PlanOutdated):
             raise
         except ScurryError as error:
             last = decided[-1] if decided else first
-            self.durations(cause.value, "failed", time.monotonic() - started)
-            if isinstance(last, Do) and last.cause is Cause.SNAPSHOT:
-                self._tell(tracked, EventKind.SNAPSHOT_FAILED, f"the scheduled snapshot failed: {error.message}", error)
-            raise
-        self.durations(cause.value, applied.outcome.value, time.monotonic() - started)
+            self.durations(_cause(last), "failed", time.monotonic() - started)
+            if not isinstance(last, Do) or last.cause not in _CHORES:
+                raise
+            self._chore_failed(tracked, last.cause, error)
+            return Nothing()
         last = decided[-1]
+        self.durations(_cause(last), applied.outcome.value, time.monotonic() - started)
         if isinstance(last, Report):
             self._report(tracked, last)
         elif isinstance(last, Do):
@@ -171,6 +178,8 @@ class Reconciler:
 
     def _done(self, tracked: Tracked, did: Do, applied: Applied) -> None:
         tracked.report = None
+        if did.cause in _CHORES:
+            tracked.chore_failures = 0
         match applied.outcome:
             case ApplyOutcome.CONVERGED | ApplyOutcome.SUSPENDED | ApplyOutcome.UNCHANGED if applied.error is None:
                 self._tell(tracked, _DONE[did.cause], f"{did.what}; {_TOLD[did.cause]}", revision=applied.revision)
@@ -194,6 +203,18 @@ class Reconciler:
             return
         kind = EventKind.DRIFT if report.cause is Cause.DRIFT else EventKind.ALERT
         self._tell(tracked, kind, report.what, todo=report.todo)
+
+    def _chore_failed(self, tracked: Tracked, cause: Cause, error: ScurryError) -> None:
+        """Put a chore off, and tell of the first time. The application itself is well: nothing else waits for that."""
+        tracked.chore_failures += 1
+        pause = timedelta(seconds=self.backoff.pause_s(tracked.chore_failures))
+        now = self.clock.now()
+        self.fleet.read(tracked.application, now)
+        _put_off(tracked, now, until=now + pause)
+        if tracked.chore_failures == 1:
+            what = "the scheduled snapshot failed" if cause is Cause.SNAPSHOT else "snapshots could not be deleted"
+            kind = EventKind.SNAPSHOT_FAILED if cause is Cause.SNAPSHOT else EventKind.FAILED
+            self._tell(tracked, kind, f"{what}, and is tried again: {error.message}", error)
 
     def _failed(self, tracked: Tracked, error: ScurryError) -> None:
         tracked.failures += 1
@@ -227,6 +248,18 @@ class Reconciler:
                 todo=todo or (error.hint if error else None),
             )
         )
+
+
+def _cause(decision: Decision) -> str:
+    return decision.cause.value if isinstance(decision, Do) else Cause.INTERRUPTED.value
+
+
+def _put_off(tracked: Tracked, now: datetime, *, until: datetime) -> None:
+    """Look after the chores that are due no sooner than that: they failed, or cannot be done as things stand."""
+    if tracked.due_at is not None and tracked.due_at <= now:
+        tracked.due_at = until
+    if tracked.tidy_at is not None and tracked.tidy_at <= now:
+        tracked.tidy_at = until
 
 
 def _is_sound(observed: Observed) -> bool:
