@@ -136,6 +136,7 @@ def left_as_it_is(
     go_on = (
         f"When the cause is gone, run:\n  scurry apply FILE\nor go on as it was:\n  scurry start {history.application}"
     )
+    hint = "\n".join(part for part in (failure.hint, go_on if stands_still else None) if part) or None
     return Applied(
         application=history.application,
         outcome=ApplyOutcome.SUSPENDED if stands_still and snapshot else ApplyOutcome.FAILED,
@@ -143,5 +144,5 @@ def left_as_it_is(
         gap_s=attempt.gap_s,
         job_id=attempt.job_id,
         snapshot=snapshot,
-        error=Failure(code=failure.code, message=message, hint=failure.hint or (go_on if stands_still else None)),
+        error=Failure(code=failure.code, message=message, hint=hint),
     )
