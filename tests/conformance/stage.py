@@ -40,10 +40,10 @@ PROJECT = "targets: {local: {kind: local, slots: 2, job_manager_memory: 704m, ta
 SPEC = """\
 name: {name}
 flink: "{version}"
-code: {{jar: {jar}, args: {args}}}
+code: {{jar: {jar}, args: {args}{main_class}}}
 parallelism: {parallelism}
-config: {{execution.checkpointing.interval: 300ms}}
-upgrade: {{mode: {mode}, health: {{window: 60s}}}}
+config: {{execution.checkpointing.interval: 300ms{config}}}
+upgrade: {{mode: {mode}, health: {health}}}
 """
 
 
@@ -102,7 +102,16 @@ class Ledger:
         self.spec = stage.folder / f"{name}.yaml"
         self.output = stage.folder / f"{name}-output"
 
-    def write(self, *arguments: str, parallelism: int = 1, mode: str = "savepoint", build: int = 0) -> None:
+    def write(
+        self,
+        *arguments: str,
+        parallelism: int = 1,
+        mode: str = "savepoint",
+        build: int = 0,
+        health: str = "{window: 60s}",
+        config: str = "",
+        main_class: str = "",
+    ) -> None:
         """Write the specification, with arguments of the program."""
         self.spec.write_text(
             SPEC.format(
@@ -112,6 +121,9 @@ class Ledger:
                 args=json.dumps([f"out={self.output}", *arguments]),
                 parallelism=parallelism,
                 mode=mode,
+                health=health,
+                config=f", {config}" if config else "",
+                main_class=f", main_class: {main_class}" if main_class else "",
             )
         )
 
