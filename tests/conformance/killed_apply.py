@@ -1,6 +1,8 @@
-"""Runs a `scurry` command that kills itself at a chosen moment: `python -m tests.conformance.killed_apply MOMENT …`.
+"""Runs a `scurry` command that kills itself at a crash point: `python -m tests.conformance.killed_apply POINT …`.
 
-It is killed as by `kill -9`: nothing is cleaned up, no answer is waited for. A moment is `ACTION:PLACE`, or `health`.
+It is killed as by `kill -9`: nothing is cleaned up, no answer is waited for. The points are those that
+`scurry.testing.crash_points` names; `ACTION:sent` is short for `1:upgrade/ACTION:in-flight`. With `record:FILE` the
+command comes to its end, and the points that it has passed are written into the file, a line each.
 """
 
 from __future__ import annotations
@@ -10,19 +12,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from scurry.cli.main import main
-from scurry.engine.attempt import Attempt
 from scurry.flink.connection import Connection, Request
-from scurry.journal.sql_journal import SqlJournal
+from scurry.model.operation import Outcome
+from scurry.model.ports import Journal, Target
+from scurry.testing.crash_points import CrashPoint, CrashPoints, Place, Recording, Striking
+from scurry.workspace import Workspace
 
-PLACES = ("started", "sent", "landed", "journalled")
-"""of a step: journalled as started; call sent, not answered; answered, not journalled; journalled as finished"""
-_CALLS = {"upload": "/jars/upload", "stop": "/stop", "cancel": "?mode=cancel", "submit": "/run"}
-"""action → how the path of its call ends"""
+_UNDER_WAY_S = 0.05
+"""so long after a request was sent, it is with Flink and not answered"""
 
 
 def die() -> None:
@@ -30,66 +33,43 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def arrange(moment: str) -> None:
-    """Have this process die at a moment."""
-    action, _, place = moment.partition(":")
-    match place:
-        case "":
-            _around(Attempt, "await_health", before=lambda *_: die())
-        case "started":
-            _around(SqlJournal, "start_step", after=lambda _, step: die() if step.action == action else None)
-        case "sent":
-            _in_flight(_CALLS[action])
-        case "landed" | "journalled":
-            _at_the_end_of(action, place)
-        case _:
-            raise ValueError(f"no moment is called {moment!r}")
+class Deadly(Striking):
+    """Dies at a point; of a call in flight, when its first request that changes something is on its way."""
+
+    def __init__(self, at: str) -> None:
+        super().__init__(at, die)
+
+    def call(self, point: CrashPoint, run: Callable[[], Outcome]) -> Outcome:
+        if self.is_at(point):
+            _die_in_flight()
+        return super().call(point, run)
 
 
-def _around(owner: Any, name: str, *, before: Any = None, after: Any = None) -> None:
-    original = getattr(owner, name)
+def watch(points: CrashPoints) -> None:
+    """Have whatever the command writes to the journal and to targets pass the points."""
+    target = Workspace.target
 
-    def replaced(*args: Any, **named: Any) -> Any:
-        if before:
-            before(*args)
-        result = original(*args, **named)
-        if after:
-            after(args[0], args[-1])
-        return result
+    def watched_journal(self: Workspace) -> Journal:
+        return points.journal(self.assembly.journal)
 
-    setattr(owner, name, replaced)
+    def watched_target(self: Workspace, name: str) -> Target:
+        return points.target(target(self, name))
 
-
-def _at_the_end_of(action: str, place: str) -> None:
-    running: list[str] = []
-    start, finish = SqlJournal.start_step, SqlJournal.finish_step
-
-    def noted(self: SqlJournal, lease: Any, operation: int, step: Any) -> int:
-        running[:] = [step.action]
-        return start(self, lease, operation, step)
-
-    def deadly(self: SqlJournal, *args: Any, **named: Any) -> None:
-        if running == [action] and place == "landed":
-            die()
-        finish(self, *args, **named)
-        if running == [action]:
-            die()
-
-    SqlJournal.start_step = noted  # type: ignore[method-assign]
-    SqlJournal.finish_step = deadly  # type: ignore[method-assign]
+    Workspace.journal = property(watched_journal)  # type: ignore[method-assign, assignment]
+    Workspace.target = watched_target  # type: ignore[method-assign]
 
 
-def _in_flight(path: str) -> None:
-    """Die when the call is on its way: its bytes are sent (half of them, of a file), its answer is not there."""
+def _die_in_flight() -> None:
+    """Die when the next call is on its way: its bytes are sent (half of them, of a file), its answer is not there."""
     original = Connection.send
 
     def send(self: Connection, request: Request) -> bytes:
-        if request.method == "GET" or not request.path.endswith(path):
+        if request.method == "GET":
             return original(self, request)
-        if path == _CALLS["upload"]:
+        if isinstance(request.body, Iterator):
             return original(self, replace(request, body=_half(request.body)))
         threading.Thread(target=original, args=(self, request), daemon=True).start()
-        time.sleep(0.05)
+        time.sleep(_UNDER_WAY_S)
         die()
         raise AssertionError("dead")
 
@@ -103,6 +83,19 @@ def _half(body: Any) -> Iterator[bytes]:
     die()
 
 
+def run(point: str, command: list[str]) -> int:
+    """Run a command that is killed at a point, or recorded."""
+    kind, _, rest = point.partition(":")
+    if kind == "record":
+        recording = Recording()
+        watch(recording)
+        try:
+            return main(command)
+        finally:
+            Path(rest).write_text("\n".join(recording.passed))
+    watch(Deadly(f"1:upgrade/{kind}:{Place.IN_FLIGHT}" if rest == "sent" else point))
+    return main(command)
+
+
 if __name__ == "__main__":
-    arrange(sys.argv[1])
-    sys.exit(main(sys.argv[2:]))
+    sys.exit(run(sys.argv[1], sys.argv[2:]))

@@ -168,11 +168,15 @@ class Striking(Recording):
         self._at = at
         self._strike = strike
 
+    def is_at(self, point: CrashPoint) -> bool:
+        """Whether this is the point, and it was not passed before."""
+        return str(point) == self._at and self._at not in self._passed
+
     def reached(self, point: CrashPoint) -> None:
         """Strike, if this is the point."""
-        is_first = str(point) not in self._passed
+        is_here = self.is_at(point)
         super().reached(point)
-        if is_first and str(point) == self._at:
+        if is_here:
             self._strike()
 
 
