@@ -170,11 +170,20 @@ class Site:
         self._workspace = self._workspace or Workspace.open(self.folder)
         return self._workspace
 
+    @staticmethod
+    def open_anew(folder: Path) -> Workspace:
+        """Open a project whose file was changed."""
+        return Workspace.open(folder)
+
+    def spec(self, name: str, more: str = "") -> Path:
+        """Write a spec."""
+        path = self.folder / f"{name}.yaml"
+        path.write_text(SPEC.replace("name: shop", f"name: {name}") + more)
+        return path
+
     def apply(self, name: str = "shop", *, more: str = "", target: str | None = None) -> Applied:
         """Write a spec, apply it, and take a snapshot, so that there is state to start from."""
-        spec = self.folder / f"{name}.yaml"
-        spec.write_text(SPEC.replace("name: shop", f"name: {name}") + more)
-        applied = self.open().apply(spec, target=target, confirm=lambda plan: True)
+        applied = self.open().apply(self.spec(name, more), target=target, confirm=lambda plan: True)
         self.open().take_snapshot(name, confirm=lambda plan: True)
         return applied
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import socket
+import time
 
 from scurry.model.observed import JobState, Phase
 from scurry.model.operation import Resume
@@ -74,6 +76,29 @@ def test_a_dead_target_is_told_once_and_delays_no_other(site: Site) -> None:
         assert len(server.events("target-silent")) == 1
         assert server.events("failed") == []
     assert site.history("far").position == before
+
+
+def test_targets_that_never_answer_delay_no_other(site: Site) -> None:
+    names = [f"hangs-{number}" for number in range(12)]
+    path = site.folder / "scurry.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
+        port = silent.getsockname()[1]
+        before = path.read_text()
+        path.write_text(before + "".join(f"  {name}: {{kind: memory}}\n" for name in names))
+        for name in names:
+            Site.open_anew(site.folder).apply(site.spec(name), target=name, confirm=lambda plan: True)
+        site.apply()
+        hanging = "".join(f"  {name}: {{kind: rest, url: 'http://127.0.0.1:{port}'}}\n" for name in names)
+        path.write_text(before + hanging)
+        with site.server() as server:
+            until(lambda: any("13 of 13 targets" in line["message"] for line in server.lines), "it looks after all")
+            for _ in range(3):
+                started = time.monotonic()
+                told = len(server.events("repaired"))
+                site.cancel()
+                until(lambda told=told: len(server.events("repaired")) > told, "it is repaired")  # type: ignore[misc]
+                assert time.monotonic() - started < 10
+                site.open().take_snapshot("shop", confirm=lambda plan: True)
 
 
 def test_a_stranger_beside_the_job_is_told_and_nobody_is_stopped(site: Site) -> None:
