@@ -70,4 +70,4 @@ def parse_size(text: str) -> int:
     if not match or (match[3] and not match[2]):
         raise ValueError(f"{text!r} is not a size; write for example 50GB or 512MiB")
     power = " KMGT".index(match[2].upper() or " ")
-    return round(float(match[1]) * (1024 if match[3] else 1000) ** power)
+    return round(float(match[1]) * float(1024 if match[3] else 1000) ** power)
