@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
@@ -98,6 +99,9 @@ def test_an_application_lives_its_whole_life_through_the_server(office: Office) 
     check_document("apply", applied)
     assert applied["applications"][0]["outcome"] == "converged"
     assert not (office.folder / ".scurry" / "journal.db").exists()
+    last = office.site.history().last
+    assert last
+    assert re.fullmatch(rf"{getpass.getuser()}@\S+ pid \d+ by server \S+", last.started_by)
     (job,) = office.site.live()
     office.done("snapshot", "create", "shop", "--yes")
     office.write("parallelism: 3\n")

@@ -6,6 +6,7 @@ What `history` summarises is kept up to date here, in the transaction of the wri
 from __future__ import annotations
 
 from contextlib import contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
 from scurry.journal import bookkeeping, fleet, leases, rows, summary
@@ -49,6 +50,12 @@ class SqlJournal:
     def close(self) -> None:
         """Give back what is held open. Leases stay as they are."""
         self._database.close()
+
+    def known_as(self, owner: str) -> Self:
+        """Return the same journal for somebody else, who is told as the one that did what is written by it."""
+        other = copy(self)
+        other._owner = owner
+        return other
 
     def __enter__(self) -> Self:
         return self

@@ -37,9 +37,13 @@ class _NotDone(Exception):
 class ServerConnection:
     """A server by its address."""
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(self, url: str, token: str | None, *, user: str) -> None:
         self.url = url.rstrip("/")
-        self._headers = {"user-agent": "scurry", **({"authorization": f"Bearer {token}"} if token else {})}
+        self._headers = {
+            "user-agent": "scurry",
+            wire.USER: user,
+            **({"authorization": f"Bearer {token}"} if token else {}),
+        }
         self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
 
     def get(self, path: str, kind: type[T], **query: Any) -> T:

@@ -103,7 +103,9 @@ class RemoteWorkspace(Workspace):
     @classmethod
     def connect(cls, project: Project, url: str, token: str | None, *, reporter: Reporter) -> RemoteWorkspace:
         """Return the workspace; nothing is asked before something is to be known."""
-        return cls(project, ServerConnection(url, token), reporter=reporter)
+        from scurry.journal.process import default_owner
+
+        return cls(project, ServerConnection(url, token, user=default_owner()), reporter=reporter)
 
     def beside(self, *, reporter: Reporter) -> Self:
         """Return the same for another thread."""

@@ -20,6 +20,8 @@ from scurry.model.result import Applied
 from scurry.model.snapshot import Snapshot
 
 API = "/api/v1"
+USER = "Scurry-User"
+"""the header that says for whom a client asks"""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from scurry.server.http.errors import BadRequest
+from scurry.server.wire import USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,13 @@ class Call:
     def workspace(self) -> Workspace:
         """A workspace for looking."""
         return self.server.workspace_for(self.path.get("application", ""))
+
+    @property
+    def who(self) -> str:
+        """Who asks, as they say themselves (`Scurry-User`): what the journal tells of who did what."""
+        given = self.request.headers.get(USER, "")
+        user = "".join(character for character in given if character.isprintable())[:100]
+        return f"{user or 'somebody'} by server {self.server.settings.name}"
 
     def number(self, name: str, default: int | None = None) -> int:
         """Return a number of the query. Raises `BadRequest`."""

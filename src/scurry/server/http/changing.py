@@ -75,6 +75,7 @@ def _change(call: Call, asked: wire.Ask) -> Iterator[bytes]:
     """Begin the change. What fails before it told of anything is raised, and has its own HTTP status."""
     stream = Stream()
     workspace = call.server.workspace.beside(reporter=stream)
+    workspace.assembly.journal = workspace.assembly.journal.known_as(call.who)
     if not call.server.take_on(MOST_AT_ONCE):
         raise Busy("the server cannot take this on now: it is stopping, or too much is being changed through it")
     ended = call.server.change_ended
