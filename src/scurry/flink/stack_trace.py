@@ -185,8 +185,8 @@ _KNOWN = (
         r"Failed to rollback to checkpoint/savepoint (?P<where>\S+?)\.? Cannot map checkpoint/savepoint state for"
         r" operator (?P<operator>\w+) to the new program",
         "the state of operator {operator!r} in {where} fits no operator of the new program",
-        "Give the operators the uids they had, or allow the state to be dropped with"
-        " `upgrade.allow_non_restored_state`.",
+        "Give the operators the uids they had (in SQL: an aggregation, a join or a window that computes something else has"
+        " other state), or allow the state to be dropped with `upgrade.allow_non_restored_state`.",
     ),
     _known(
         r"Cannot find (?:meta data file '_metadata' in directory|checkpoint or savepoint file/directory)"
