@@ -232,7 +232,7 @@ class Attempt:
                 now = self.services.clock.now()
                 if job and self.running_at is None and _runs(job):
                     self.running_at = now
-                samples.append(health.Sample(at=now, job=job))
+                samples.append(health.Sample.of(job, at=now))
                 verdict = health.judge(samples, policy=policy, started_at=started + self.silence, patience=patience)
                 activity.describe(verdict.reason)
                 if verdict.verdict is health.Verdict.HEALTHY:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 from scurry.model.observed import Job, JobState
 from scurry.model.values import format_duration
@@ -55,6 +57,11 @@ class Sample:
 
     at: datetime
     job: Job | None
+
+    @classmethod
+    def of(cls, job: Job | None, *, at: datetime) -> Self:
+        """Return a sample without the texts of failures: thousands of samples may be kept of a job that is held."""
+        return cls(at=at, job=msgspec.structs.replace(job, failures=()) if job else None)
 
 
 def judge(samples: Sequence[Sample], *, policy: HealthPolicy, started_at: datetime, patience: timedelta) -> Judgement:
