@@ -67,6 +67,14 @@ def test_all_failures_are_told_with_the_code_that_threw(tmp_path: Path) -> None:
     assert newest.at - older.at == timedelta(seconds=20)
 
 
+def test_the_same_failure_again_is_told_without_its_causes(tmp_path: Path) -> None:
+    entries = [{"stacktrace": TRACE, "timestamp": n} for n in (3, 2, 1)]
+    found, _ = seen(tmp_path, more={"exceptions": {"exceptionHistory": {"entries": entries}}})
+    newest, *older = found.failures
+    assert newest.causes
+    assert [(failure.message, failure.causes) for failure in older] == [(newest.message, "")] * 2
+
+
 @pytest.mark.parametrize("ahead_s", [-3600, -1, 0, 1, 3600])
 def test_a_failure_is_as_old_as_the_job_managers_clock_says(ahead_s: int, tmp_path: Path) -> None:
     theirs = datetime.now(UTC) + timedelta(seconds=ahead_s)

@@ -87,7 +87,11 @@ def root(failures: Sequence[JobFailure], *, application: str = "APP") -> tuple[J
     """Return the failure that explains the others, and what it is: the newest one that does not merely follow."""
     if not failures:
         return None
-    told = [(failure, recognise(failure.causes or failure.message, application=application)) for failure in failures]
+    told = [
+        (failure, recognise(failure.causes or failure.message, application=application))
+        for failure in failures
+        if failure.causes or not any(other.causes and other.message == failure.message for other in failures)
+    ]
     return next(((failure, known) for failure, known in told if known and not known.trouble.follows), told[0])
 
 

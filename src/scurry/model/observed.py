@@ -71,7 +71,7 @@ class JobFailure(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     """the root cause in a line"""
     causes: str = ""
-    """the chain of exceptions, outermost first, a class and its message each"""
+    """the chain of exceptions, outermost first, a class and its message each; empty where a newer one says the same"""
     where: str | None = None
     """the line of code that threw the root cause"""
     task: str | None = None

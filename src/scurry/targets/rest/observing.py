@@ -235,7 +235,12 @@ def _failures(entries: Sequence[ExceptionEntry], detail: JobDetail, clock: Clock
     """Return the failures at the times that our clock had: the JobManager's may go wrong by more than a moment."""
     ahead = clock.now() - moment(detail.now) if entries else timedelta()
     shift = ahead if _SKEW < abs(ahead) < _ABSURD else timedelta()
-    return tuple(_failure(entry, shift) for entry in entries)
+    found: list[JobFailure] = []
+    for entry in entries:
+        failure = _failure(entry, shift)
+        is_told = any(failure.causes == earlier.causes for earlier in found)
+        found.append(msgspec.structs.replace(failure, causes="") if is_told else failure)
+    return tuple(found)
 
 
 def _failure(entry: ExceptionEntry, shift: timedelta) -> JobFailure:
