@@ -88,7 +88,7 @@ _JOB = {
     "failures[]": "what made Flink restart it or give it up, newest first",
     "failures[].at": "when",
     "failures[].message": "the root cause in a line",
-    "failures[].causes": "the chain of exceptions, outermost first, a class and its message each",
+    "failures[].causes": "the chain of exceptions, outermost first; empty where a newer one says the same",
     "failures[].where?": "the line of code that threw the root cause",
     "failures[].task?": "the subtask that failed",
     "modified_at?": "when Flink last changed anything of its execution",
