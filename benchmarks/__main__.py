@@ -8,7 +8,10 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("planner", "journal_size", "command_line", "start_up", "first_job", "upgrade_gap", "fleet")
+NAMES = (
+    *("planner", "journal_size", "journal_throughput", "command_line"),
+    *("start_up", "first_job", "upgrade_gap", "fleet"),
+)
 
 
 ALONE = ("reliability",)

@@ -154,6 +154,13 @@ class PostgreSql:
         more = f"?{urlencode(options)}" if options else ""
         return f"postgresql://{quote(user)}:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}{more}"
 
+    def local_url(self, database: str) -> str:
+        """Return the address of a database by the server's socket in the file system."""
+        from urllib.parse import quote
+
+        place = f"host={quote(str(self.folder / 'socket'), safe='')}&port={self.port}"
+        return f"postgresql://{USER}:{quote(PASSWORD, safe='')}@/{database}?{place}"
+
     def run(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Run a statement as the server's owner."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:

@@ -114,6 +114,7 @@ def _settle(connection: Connection) -> None:
         " set_config('idle_in_transaction_session_timeout', %s, false),"
         " set_config('default_transaction_isolation', 'read committed', false),"
         " set_config('default_transaction_read_only', 'off', false),"
+        " set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),"
         # A commit that may be lost is none. What is stricter (`remote_apply`) stays.
         " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
         " WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)",

@@ -30,16 +30,19 @@ _HELD = """
         RETURNING id
     )
 """
-_OPERATION_IS_OPEN = """EXISTS (
-    SELECT 1 FROM operation WHERE application = application.id AND number = ? AND finished_at IS NULL{more})"""
-_NO_OPERATION_IS_OPEN = """NOT EXISTS (
-    SELECT 1 FROM operation AS newest WHERE newest.application = application.id AND finished_at IS NULL
-        AND number = (SELECT MAX(number) FROM operation WHERE application = application.id))"""
+# Plans are made once, often while the tables are still empty. Subqueries of one row leave the planner no other way than
+# the primary key's index, and `ORDER BY … LIMIT 1` no other than its last entry, however many rows there are later.
+_OPERATION_IS_OPEN = """(
+    SELECT finished_at IS NULL{more} FROM operation WHERE application = application.id AND number = ?)"""
+_NO_OPERATION_IS_OPEN = """(
+    SELECT finished_at IS NULL FROM operation WHERE application = application.id ORDER BY number DESC LIMIT 1
+) IS NOT TRUE"""
 _START_OPERATION = (
     _HELD.format(more=", deleted = deleted * ?", condition=_NO_OPERATION_IS_OPEN)
     + """
     INSERT INTO operation (application, number, kind, revision, reason, started_at, started_by, body)
-    SELECT id, (SELECT COALESCE(MAX(number), 0) + 1 FROM operation WHERE application = held.id), ?, ?, ?, ?, ?, ?
+    SELECT id, COALESCE((SELECT number FROM operation WHERE application = held.id ORDER BY number DESC LIMIT 1), 0) + 1,
+        ?, ?, ?, ?, ?, ?
     FROM held RETURNING number
 """
 )
@@ -47,8 +50,9 @@ _START_STEP = (
     _HELD.format(more="", condition=_OPERATION_IS_OPEN.format(more=""))
     + """
     INSERT INTO step (application, operation, ordinal, action, mark, started_at, body)
-    SELECT id, ?, (SELECT COALESCE(MAX(ordinal), -1) + 1 FROM step WHERE application = held.id AND operation = ?),
-        ?, ?, ?, ? FROM held RETURNING ordinal
+    SELECT id, ?, COALESCE((
+        SELECT ordinal FROM step WHERE application = held.id AND operation = ? ORDER BY ordinal DESC LIMIT 1
+    ), -1) + 1, ?, ?, ?, ? FROM held RETURNING ordinal
 """
 )
 _CONCLUDING = ", ".join(f"'{kind}'" for kind in sorted(CONCLUDING))
@@ -57,8 +61,8 @@ _FINISH_OPERATION = (
         more="", condition=_OPERATION_IS_OPEN.format(more=f" AND (? <> 'done' OR kind NOT IN ({_CONCLUDING}))")
     )
     + """
-    UPDATE operation SET finished_at = ?, outcome = ?, error = ?, gap_s = ? FROM held
-    WHERE operation.application = held.id AND number = ? AND finished_at IS NULL RETURNING number
+    UPDATE operation SET finished_at = ?, outcome = ?, error = ?, gap_s = ?
+    WHERE application = ? AND number = ? AND finished_at IS NULL AND EXISTS (SELECT 1 FROM held) RETURNING number
 """
 )
 
@@ -97,7 +101,7 @@ def finish_operation(database: PostgresDatabase, lease: Lease, operation: int, e
     """Remember how an operation ended that means nothing beyond it. Returns whether it did."""
     ended = database.at_once(
         _FINISH_OPERATION,
-        *(lease.application, lease.fencing, operation, end.outcome.value),
-        *(stamp(end.at), end.outcome.value, end.error, end.gap_s, operation),
+        *(lease.application, lease.fencing, end.outcome.value, operation),
+        *(stamp(end.at), end.outcome.value, end.error, end.gap_s, lease.application, operation),
     )
     return ended is not None
