@@ -185,7 +185,7 @@ _KNOWN = (
         r"Failed to rollback to checkpoint/savepoint (?P<where>\S+?)\.? Cannot map checkpoint/savepoint state for"
         r" operator (?P<operator>\w+) to the new program",
         "the state of operator {operator!r} in {where} fits no operator of the new program",
-        "Give the operators the uids they had (in SQL: an aggregation, a join or a window that computes something else has"
+        "Give the operators the uids they had (in SQL: an aggregation, join or window that computes something else has"
         " other state), or allow the state to be dropped with `upgrade.allow_non_restored_state`.",
     ),
     _known(
