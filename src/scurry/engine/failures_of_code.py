@@ -86,6 +86,7 @@ _CODE = (
         seen=(
             r"entry point class '(?P<name>[^']*)' was not found in the jar file",
             r"no main class '(?P<name>[^']*)' in the jar",
+            r"the class '(?P<name>[^']*)', which the spec names, is not in the jar",
             r"Neither a 'Main-Class', nor a 'program-class' entry was found in the jar",
             r"the jar does not say which class to run",
             r"(?:does not have a main\(String\[\]\) method|has no main\(String|has no method `public static void main)",
@@ -192,7 +193,9 @@ _SQL = (
         title="No such format",
         seen=(
             r"Could not find any factory for identifier '(?P<name>[^']*)' that implements",
+            r"Could not find any format factory for identifier '(?P<name>[^']*)'",
             r"nothing called '(?P<name>[^']*)' is there",
+            r"the format '(?P<name>[^']*)' of the table",
         ),
         what="There is no format {name}.",
         todo=f"Add the Maven coordinate of what brings it to `connectors`, or correct its name.\n{_APPLY}",

@@ -167,6 +167,11 @@ _KNOWN = (
         "Add the Maven coordinate of what brings it (a format, a catalog) to `connectors`.",
     ),
     _known(
+        r"Could not find any format factory for identifier '(?P<name>[^']*)'",  # FileSystemTableFactory
+        "nothing called {name!r} is there (a format)",
+        "Add the Maven coordinate of what brings it (a format, a catalog) to `connectors`.",
+    ),
+    _known(
         r"Unsupported options found for '(?P<name>[^']*)'\.\s*Unsupported options:\s*(?P<options>.*?)\s*Supported"
         r" options:",
         "unsupported options of {name!r}: {options}",
