@@ -7,9 +7,9 @@ under its own lease.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from scurry.model.errors import PlanOutdated, ScurryError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ReporterFor = Callable[[str], "Reporter"]
 """application → where the progress of its apply goes"""
+_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ class Waves:
         self.not_begun = list(plans)
         while self.not_begun and not self.was_interrupted:
             wave = [self.not_begun.pop(0) for _ in range(min(self.size, len(self.not_begun)))]
-            ended: SimpleQueue[Ended] = SimpleQueue()
+            ended: list[Ended] = []
             for file in wave:
                 worker = threading.Thread(
                     target=self._run,
@@ -85,26 +86,29 @@ class Waves:
                 )
                 worker.start()
             failed = False
-            for _ in wave:
-                result = self._await(ended)
+            for number in range(len(wave)):
+                result = self._await(ended, number)
                 failed = failed or result.has_failed
                 yield result
             if failed and not self.keep_going:
                 return
 
-    def _await(self, ended: SimpleQueue[Ended]) -> Ended:
-        try:
-            return ended.get()
-        except KeyboardInterrupt:
-            if self.was_interrupted:
-                raise
-            self.was_interrupted = True
-            self.workspace.reporter.warn(
-                "nothing more is begun; waiting for what is under way. To leave that as it is, press Ctrl-C again."
-            )
-            return self._await(ended)
+    def _await(self, ended: list[Ended], number: int) -> Ended:
+        """Wait for a result. It stays in the list: what a queue is about to return, a Ctrl-C in that moment loses."""
+        while True:
+            try:
+                while len(ended) <= number:
+                    time.sleep(_POLL_S)
+                return ended[number]
+            except KeyboardInterrupt:
+                if self.was_interrupted:
+                    raise
+                self.was_interrupted = True
+                self.workspace.reporter.warn(
+                    "nothing more is begun; waiting for what is under way. To leave that as it is, press Ctrl-C again."
+                )
 
-    def _run(self, file: Path, plan: Plan, reporter_for: ReporterFor, ended: SimpleQueue[Ended]) -> None:
+    def _run(self, file: Path, plan: Plan, reporter_for: ReporterFor, ended: list[Ended]) -> None:
         try:
             applied = self.workspace.beside(reporter=reporter_for(plan.application)).apply(
                 file,
@@ -114,11 +118,11 @@ class Waves:
                 wait=self.wait,
             )
         except ScurryError as error:
-            ended.put(Ended(file=file, error=error))
+            ended.append(Ended(file=file, error=error))
         except BaseException as bug:
-            ended.put(Ended(file=file, bug=bug))
+            ended.append(Ended(file=file, bug=bug))
         else:
-            ended.put(Ended(file=file, applied=applied))
+            ended.append(Ended(file=file, applied=applied))
 
 
 def _is_still(shown: Plan, now: Plan) -> bool:

@@ -23,7 +23,7 @@ NAMES = ("a", "b", "c", "d", "e")
 FILES = tuple(f"{name}.yaml" for name in NAMES)
 BROKEN = "config: {memory.behaviour: fails-check}\n"
 SICK = "config: {memory.behaviour: fails}\n"
-ENDLESS = "config: {memory.behaviour: never-checkpoints}\n"
+ENDLESS = "config: {memory.behaviour: never-checkpoints, execution.checkpointing.interval: 1s}\n"
 
 
 @pytest.fixture
@@ -229,6 +229,36 @@ def test_a_second_ctrl_c_leaves_it_as_it_is_and_the_next_apply_goes_on(
         path.write_text(path.read_text().replace(ENDLESS, ""))
     desk.done("apply", *FILES, "--wave", "5", "--yes")
     assert _phases(desk) == dict.fromkeys(NAMES, "running")
+
+
+def test_a_ctrl_c_in_the_moment_of_a_result_loses_none(many: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes while the main thread takes the first result."""
+    from scurry import waves
+
+    interrupted = False
+
+    class Interrupting(list[waves.Ended]):
+        def __getitem__(self, index: Any) -> Any:
+            nonlocal interrupted
+            if not interrupted:
+                interrupted = True
+                raise KeyboardInterrupt
+            return super().__getitem__(index)
+
+    awaited = waves.Waves._await
+    shared: dict[int, Interrupting] = {}
+
+    def wait(self: waves.Waves, ended: list[waves.Ended], number: int) -> waves.Ended:
+        while len(ended) <= number:
+            time.sleep(0.01)
+        return awaited(self, shared.setdefault(id(ended), Interrupting(ended)), number)
+
+    monkeypatch.setattr(waves.Waves, "_await", wait)
+    result = many.run("apply", *FILES, "--wave", "1", "--yes")
+    assert (result.code, interrupted) == (130, True)
+    assert list(_phases(many)) == ["a"]
+    assert "✓ a: done" in result.out
+    assert "not begun, because it was interrupted: b.yaml" in result.err
 
 
 def test_several_at_once_on_a_terminal_are_told_apart(many: Desk) -> None:

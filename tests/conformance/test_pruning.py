@@ -110,3 +110,20 @@ def test_old_uploads_go_while_their_jobs_run_and_another_projects_stay(
     ledger.goes_on()
     assert ledger.verb("rollback").outcome is ApplyOutcome.CONVERGED
     ledger.goes_on()
+
+
+def test_checkpoints_that_cancelled_jobs_left_go_and_the_job_goes_on(ledger: Ledger) -> None:
+    for label in "abc":
+        ledger.converge(f"label={label}", mode="last-state")
+    _keep(ledger, 1)
+    ledger.verb("take_snapshot")
+    checkpoints = {
+        _path(snapshot) for snapshot in ledger.stage.open().snapshots(ledger.name) if "/chk-" in snapshot.location
+    }
+    gone = {_path(found.what) for found in _prune(ledger) if isinstance(found.what, Snapshot) and found.is_gone}
+    assert gone, checkpoints
+    assert gone <= checkpoints
+    assert not any((path / "_metadata").exists() for path in gone)
+    ledger.goes_on()
+    assert ledger.verb("restart").outcome is ApplyOutcome.CONVERGED
+    ledger.goes_on()
