@@ -31,6 +31,7 @@ FOLDER = ROOT / "docs" / "reference"
 MADE = "<!-- Made by scripts/reference.py from the code. To change it, change the code and run: make docs -->"
 
 OTHER_CODES = {
+    "handed-over": "The server that did it was stopped in the middle. Another one goes on, or the next command.",
     "usage": "The command line itself is wrong; exit code 2.",
     "unhealthy": (
         "In the result of an `apply`: the new revision was started and was not healthy within its window. "

@@ -18,7 +18,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @app.command()
-@command(by_server=False)
+@command(is_server=True)
 def serve(  # noqa: PLR0913, PLR0917
     session: Session,
     interval: Annotated[

@@ -61,8 +61,8 @@ class Session:
     """One run of a command."""
 
     directory: Path | None
-    as_json: bool
-    verbose: bool
+    as_json: bool = False
+    verbose: bool = False
     server: str | None = None
     yes: bool = False
     wait: timedelta | None = None
@@ -141,18 +141,20 @@ class Session:
 
 
 def command(
-    *, changes: bool = False, asks: bool = False, in_project: bool = True, by_server: bool = True
+    *, changes: bool = False, asks: bool = False, in_project: bool = True, is_server: bool = False
 ) -> Callable[[Callable[Concatenate[Session, P], int | None]], Callable[..., int | None]]:
     """Give a function the session, and its command line the shared options. The function may return an exit code.
 
     `changes`: it changes an application; so it also has `--yes` and `--wait`. `asks`: only `--yes`. Not `in_project`:
-    it needs no project, and has no `--workspace`. Not `by_server`: a server cannot do it, so there is no `--server`.
+    it needs no project, and has no `--workspace`. `is_server`: it asks no server, and answers with no document.
     """
     shared = {**_SHARED, **(_CHANGING if changes else _ASKING if asks else {})}
     if not in_project:
         del shared["workspace"]
-    if not (in_project and by_server):
+    if is_server or not in_project:
         del shared["server"]
+    if is_server:
+        del shared["as_json"]
 
     def decorate(function: Callable[Concatenate[Session, P], int | None]) -> Callable[..., int | None]:
         def run(**given: Any) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from scurry.model.errors import ScurryError
 from scurry.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from scurry.workspace import Confirm, Decide
 
 
-class _Planned(ScurryError):
+class _Planned(Exception):
     """Ends a verb when its plan is made. Never leaves this module."""
 
     def __init__(self, plan: Plan) -> None:

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request, Response
 from scurry.model.errors import ScurryError
 from scurry.server import wire
 from scurry.server.http.call import Call
-from scurry.server.http.errors import body_of, status_of
+from scurry.server.http.errors import BadRequest, Unknown, body_of, status_of
 from scurry.server.http.looking import known
 from scurry.server.http.openapi import document
 from scurry.server.http.routes import ROUTES
@@ -62,7 +62,7 @@ class Api:
             endpoint, path = self._map.bind_to_environ(request.environ).match()
             return self._of(endpoint, path, request)
         except HTTPException as error:
-            code = (error.name or "error").lower().replace(" ", "-")
+            code = Unknown.code if error.code == 404 else BadRequest.code
             return _failed(
                 wire.ErrorBody(code=code, message=f"{request.method} {request.path}: {error.name}"), error.code
             )
