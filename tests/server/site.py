@@ -249,9 +249,14 @@ class Site:
         for server in self.servers:
             if server.process.poll() is None:
                 server.end(signal.SIGKILL)
+        self.close()
+
+    def close(self) -> None:
+        """Close the journal's connections; it is opened again when it is needed."""
         if self._workspace:
             self._workspace.assembly.journal.close()
             self._workspace.assembly.journal_to_read.close()
+            self._workspace = None
 
 
 def _set_state(entry: MemoryJob, state: JobState) -> None:

@@ -12,7 +12,7 @@ import pytest
 from scurry.engine.lease import LEASE
 from scurry.engine.marks import DerivedMarks
 from scurry.model.journal import EVERYTHING, Intent, application_scope
-from scurry.model.observed import JobState, Observed, Phase
+from scurry.model.observed import JobFailure, JobState, Observed, Phase
 from scurry.model.operation import Action, DropSnapshot, Resume, Suspend, TakeSnapshot, Upgrade
 from scurry.model.snapshot import FromLatest
 from scurry.server.events import EventKind
@@ -277,3 +277,40 @@ def test_a_snapshot_is_not_asked_for_while_frozen_and_targets_are_not_asked_in_v
     for _ in range(100):
         assert rounds.kinds(after=timedelta(seconds=1)) == []
     assert len(rounds.looks) <= 8
+
+
+def test_a_restart_loop_is_found_within_a_minute_and_recovered_from(rounds: Rounds) -> None:
+    rounds.apply()
+    rounds.clock.sleep(3 * 24 * 3600)  # no longer young: what is recovered is the same revision
+    rounds.open().take_snapshot("shop", confirm=lambda plan: True)
+    rounds.round()
+    (job,) = rounds.live()
+    kinds: list[EventKind] = []
+    for second in range(0, 60, 2):
+        if second % 10 == 0:  # it fails every ten seconds, and runs for a moment in between
+            _fail_once(rounds, job.id)
+        kinds += rounds.kinds(after=timedelta(seconds=2))
+    assert kinds == [EventKind.RECOVERED]
+    assert rounds.live()[0].restored_from == rounds.history().snapshots[0].location
+
+
+def _fail_once(rounds: Rounds, job_id: str) -> None:
+    def fail(memory: Memory) -> None:
+        entry, now = memory.jobs[job_id], rounds.clock.now()
+        if not entry.job.state.is_terminal:
+            failures = (JobFailure(at=now, message="boom"), *entry.job.failures)
+            entry.job = msgspec.structs.replace(
+                entry.job, failures=failures, restarts=len(failures), modified_at=now, root_exception="boom"
+            )
+
+    rounds.meddle(fail)
+
+
+def test_what_could_not_be_looked_at_is_looked_at_again(rounds: Rounds, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds.apply()
+    rounds.cancel()
+    silent = Observed(reachable=False, unreachable_because="it hangs")
+    monkeypatch.setattr(MemoryTarget, "observe", lambda *_: silent)
+    assert rounds.kinds() == []
+    monkeypatch.undo()
+    assert rounds.kinds() == [EventKind.REPAIRED]

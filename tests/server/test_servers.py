@@ -25,7 +25,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """A project of six targets, its journal in a file or on a real PostgreSQL server."""
     project = "targets:\n" + "".join(f"  {name}: {{kind: memory}}\n" for name in TARGETS)
     if request.param == "postgresql":
-        project += _on_server(request.getfixturevalue("journal_url"), tmp_path)
+        project += on_server(request.getfixturevalue("journal_url"), tmp_path)
     site = Site(tmp_path, project)
     for name in TARGETS:
         site.apply(f"on-{name}", target=name)
@@ -33,7 +33,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     site.end()
 
 
-def _on_server(url: str, folder: Path) -> str:
+def on_server(url: str, folder: Path) -> str:
     """Return the project's key for a journal on a server, its password in a file."""
     parts = urlsplit(url)
     (folder / "password").write_text(unquote(parts.password or ""))

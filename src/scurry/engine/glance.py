@@ -86,7 +86,7 @@ def worth_a_look(history: History, sight: Sight, seen: Sight | None) -> str | No
     if sight == seen:
         return None
     if seen is None:
-        return None if _is_as_expected(history, sight) else _unlike(history, sight)
+        return None if is_as_expected(history, sight) else _unlike(history, sight)
     if sight.strangers != seen.strangers:
         return "another job of its name came or went"
     if sight.phase is not seen.phase:
@@ -94,7 +94,8 @@ def worth_a_look(history: History, sight: Sight, seen: Sight | None) -> str | No
     return "something happened to its job"
 
 
-def _is_as_expected(history: History, sight: Sight) -> bool:
+def is_as_expected(history: History, sight: Sight) -> bool:
+    """Whether nothing has to be known but the journal to find it well."""
     if sight.strangers or (history.last and history.last.outcome is OperationOutcome.INTERRUPTED):
         return False
     if history.intent is not Intent.RUN:

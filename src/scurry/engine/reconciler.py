@@ -49,7 +49,10 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """It is as it should be, or it cannot be told now."""
+    """There is nothing to do."""
+
+    is_known: bool = True
+    """False: it could not be told now, since the target did not answer"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +115,7 @@ def decide(found: Situation) -> Decision:
         name = type(history.interrupted.operation).__name__.lower()
         decision: Decision = Settle(what=f"{name} of {history.interrupted.started_by} was interrupted")
     elif not found.observed.reachable:
-        decision = Nothing()
+        decision = Nothing(is_known=False)
     else:
         decision = _by_intent(found)
     return _withheld(decision, found.frozen) if found.frozen else decision

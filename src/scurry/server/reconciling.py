@@ -93,7 +93,7 @@ class Reconciler:
             tracked.failures, tracked.not_before = 0, None
             if isinstance(decision, Do | Settle):
                 self.fleet.read(name, self.clock.now())
-            else:
+            elif decision != Nothing(is_known=False):
                 tracked.seen = sight
                 _put_off(tracked, now, until=self.clock.now() + _CHORES_AGAIN)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from scurry.engine.glance import Sight, Survey, worth_a_look
+from scurry.engine.glance import Sight, Survey, is_as_expected, worth_a_look
 from scurry.model.errors import ScurryError
 from scurry.model.observed import Phase
 from scurry.server.events import Event, EventKind
@@ -103,9 +103,17 @@ def _by_time(tracked: Tracked, now: datetime) -> str | None:
         return "a snapshot is due"
     if tracked.tidy_at is not None and now >= tracked.tidy_at:
         return "snapshots are looked through"
-    if tracked.report is not None and _is_over(tracked.looked_at, UNWELL_AGAIN, now):
+    if _is_over(tracked.looked_at, UNWELL_AGAIN, now) and not _is_well(tracked):
         return "it was not well"
     return None
+
+
+def _is_well(tracked: Tracked) -> bool:
+    """Whether it is as expected, or is a bounded job that came to its end and was looked at."""
+    sight = tracked.sight
+    if sight is None or tracked.report is not None:
+        return False
+    return sight.phase is Phase.FINISHED or is_as_expected(tracked.history, sight)
 
 
 def _may_look(tracked: Tracked, now: datetime, *, has_turned: bool) -> bool:
