@@ -156,6 +156,14 @@ def test_a_wrong_password_is_told(postgresql: PostgreSql) -> None:
     assert "password: {env:" in (error.hint or "")
 
 
+@pytest.mark.parametrize("mode", ["require", "verify-full"])
+def test_what_the_address_says_of_tls_is_kept(postgresql: PostgreSql, mode: str) -> None:
+    """The server of the tests is built without TLS: so nothing may be sent to it."""
+    error = refusal(postgresql.url("postgres", sslmode=mode, sslrootcert="/dev/null"))
+    assert isinstance(error, WorkspaceError)
+    assert "no safe connection" in error.message
+
+
 def test_a_missing_database_is_told(postgresql: PostgreSql) -> None:
     error = refusal(postgresql.url("nowhere"))
     assert isinstance(error, WorkspaceError)
