@@ -166,6 +166,15 @@ def test_an_error_of_the_spec_is_told_at_its_place_in_the_file_here(office: Offi
     assert error["file"].endswith("shop.yaml")
 
 
+def test_a_bad_revision_is_rolled_back_told_here_and_sent_as_an_event(office: Office) -> None:
+    office.done("apply", "shop.yaml", "--yes")
+    office.write("config: {memory.behaviour: fails}\n")
+    result = office.run("apply", "shop.yaml", "--yes", "--json")
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["applications"][0]["outcome"] == "rolled_back"
+    assert office.server.await_event("rolled-back", "shop")["target"] == "mem"
+
+
 def test_what_is_declined_or_not_known_or_locked_is_told_by_the_same_codes(office: Office) -> None:
     assert office.refused("apply", "shop.yaml") == "refused"
     assert office.refused("stop", "nobody", "--yes") == "unknown"

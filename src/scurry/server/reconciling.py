@@ -16,10 +16,10 @@ from scurry.engine.reconciler import Cause, Decision, Do, Nothing, Report, Settl
 from scurry.engine.retention import retention
 from scurry.model.errors import ApplicationLocked, LeaseLost, PlanOutdated, ScurryError, TargetUnavailable
 from scurry.model.ports import Heals
-from scurry.model.result import Applied, ApplyOutcome
 from scurry.server.backoff import Backoff
 from scurry.server.events import Event, EventKind
 from scurry.server.fleet import next_tidy
+from scurry.server.outcomes import went_wrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from scurry.model.observed import Observed
     from scurry.model.plan import Plan
     from scurry.model.ports import Clock, Journal
+    from scurry.model.result import Applied
     from scurry.server.events import Events
     from scurry.server.fleet import Fleet, Tracked
     from scurry.workspace import Workspace
@@ -180,21 +181,10 @@ class Reconciler:
         tracked.report = None
         if did.cause in _CHORES:
             tracked.chore_failures = 0
-        match applied.outcome:
-            case ApplyOutcome.CONVERGED | ApplyOutcome.SUSPENDED | ApplyOutcome.UNCHANGED if applied.error is None:
-                self._tell(tracked, _DONE[did.cause], f"{did.what}; {_TOLD[did.cause]}", revision=applied.revision)
-            case ApplyOutcome.ROLLED_BACK:
-                self._bad(tracked, applied)
-                told = applied.error.message if applied.error else "rolled back"
-                self._tell(tracked, EventKind.ROLLED_BACK, told, revision=applied.revision)
-            case _:
-                self._bad(tracked, applied)
-
-    def _bad(self, tracked: Tracked, applied: Applied) -> None:
-        error = applied.error
-        told = error.message if error else "it did not become healthy"
-        todo = error.hint if error else None
-        self._tell(tracked, EventKind.BAD_REVISION, told, revision=applied.revision, todo=todo)
+        if applied.error is None:
+            self._tell(tracked, _DONE[did.cause], f"{did.what}; {_TOLD[did.cause]}", revision=applied.revision)
+        for event in went_wrong(applied, target=tracked.target, at=self.clock.now()):
+            self.events.tell(event)
 
     def _report(self, tracked: Tracked, report: Report) -> None:
         """Tell once what stands; again only when it is something else."""

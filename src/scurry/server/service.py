@@ -14,11 +14,13 @@ from scurry.server.fleet import Fleet
 from scurry.server.loop import Loop
 from scurry.server.metrics import Metrics
 from scurry.server.narrating import LogReporter
+from scurry.server.outcomes import went_wrong
 from scurry.server.webhook import Webhook
 from scurry.workspace import Workspace
 
 if TYPE_CHECKING:
     from scurry.model.project import Project
+    from scurry.model.result import Applied
     from scurry.server.settings import ServerSettings
 
 logger = logging.getLogger(__name__)
@@ -83,6 +85,12 @@ class Server:
                 return False
             self._changes += 1
             return True
+
+    def tell_of(self, applied: Applied) -> None:
+        """Tell of a change that somebody asked for, if it went wrong."""
+        target = self.workspace.journal.history(applied.application).target or ""
+        for event in went_wrong(applied, target=target, at=self.clock.now()):
+            self.events.tell(event)
 
     def change_ended(self) -> None:
         """Say that a change has ended."""

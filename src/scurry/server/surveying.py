@@ -109,11 +109,11 @@ def _by_time(tracked: Tracked, now: datetime) -> str | None:
 
 
 def _is_well(tracked: Tracked) -> bool:
-    """Whether it is as expected, or is a bounded job that came to its end and was looked at."""
+    """Whether it runs, came to its end, or stands still as it should."""
     sight = tracked.sight
     if sight is None or tracked.report is not None:
         return False
-    return sight.phase is Phase.FINISHED or is_as_expected(tracked.history, sight)
+    return sight.phase in {Phase.RUNNING, Phase.FINISHED} or is_as_expected(tracked.history, sight)
 
 
 def _may_look(tracked: Tracked, now: datetime, *, has_turned: bool) -> bool:

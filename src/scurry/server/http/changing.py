@@ -82,7 +82,9 @@ def _change(call: Call, asked: wire.Ask) -> Iterator[bytes]:
 
     def change() -> Applied:
         try:
-            return _verb(workspace, call.application, asked, _agreed_to(asked))
+            applied = _verb(workspace, call.application, asked, _agreed_to(asked))
+            call.server.tell_of(applied)
+            return applied
         finally:
             ended()
 
