@@ -6,70 +6,63 @@ processed twice.
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 
 from scurry.model.errors import PlanOutdated
-from scurry.model.journal import RevisionOutcome
 from scurry.model.operation import Action
 from scurry.model.result import ApplyOutcome
 from scurry.model.snapshot import SnapshotKind
+from tests.conformance.crashing import EXERCISES, Survivor, exercise, exercise_twice, survivor_on
 from tests.conformance.stage import Ledger, Stage, is_same
 
 pytestmark = [pytest.mark.flink, pytest.mark.network, pytest.mark.timeout(600)]
 
-MOMENTS = [
-    "upload:sent",
-    "check:landed",
-    "stop:started",
-    "stop:landed",
-    "stop:journalled",
-    "submit:started",
-    "submit:sent",
-    "submit:landed",
-    "health",
-]
+ALL = bool(os.environ.get("SCURRY_CRASH_POINTS"))
+"""whether every operation is killed at every point (a quarter of an hour), or only the most telling ones"""
+SEED = int(os.environ.get("SCURRY_CRASH_SEED", "4"))
+PAIRS = 40 if ALL else 3
+_TELLING = ("stop:", "submit:", "cancel:", "health:", "transaction:", "upload:in-flight", "release:")
 
 
 @pytest.fixture(scope="module")
-def survivor(stage: Stage) -> Iterator[Ledger]:
+def survivor(stage: Stage) -> Iterator[Survivor]:
     """An application that lives through all of it."""
-    ledger = Ledger(stage, "survivor")
-    ledger.converge("label=first")
-    yield ledger
-    ledger.end()
+    survivor = survivor_on(stage, "survivor")
+    yield survivor
+    survivor.ledger.end()
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_an_upgrade_that_is_killed_is_carried_through_by_the_next_apply(moment: str, survivor: Ledger) -> None:
-    label = f"label={moment}"
-    before = survivor.job()
-    build = MOMENTS.index(moment) + 1
-    survivor.write(label, build=build)
-    survivor.stage.killed_apply(moment, survivor.spec)
+def is_wanted(point: str) -> bool:
+    return ALL or any(telling in point for telling in _TELLING)
 
-    applied = survivor.converge(label, build=build)
 
-    assert applied.error is None
-    job = survivor.job()
-    assert job.id != before.id
-    assert job.restored_from
-    _, history = survivor.stage.open().observe(survivor.name)
-    assert history.current
-    assert history.current.desired.args[-1] == label
-    assert history.current.outcome is RevisionOutcome.HEALTHY
-    assert history.restored
-    assert history.restored.job_id == before.id
-    assert is_same(job.restored_from, history.restored.location)
-    assert survivor.apply(label, build=build).outcome is ApplyOutcome.UNCHANGED
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", [name for name, chosen in EXERCISES.items() if ALL or chosen.is_representative])
+def test_what_is_killed_at_any_point_is_carried_through_by_the_next_apply(name: str, survivor: Survivor) -> None:
+    outcome = exercise(survivor, name, at=is_wanted)
+
+    print(f"{name}: killed at {len(outcome.reached)} points, missed {outcome.missed}")
+    assert outcome.failed == {}
+    assert len(outcome.reached) > 3 * len(outcome.missed)
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", ["upgrade", "automatic-rollback"])
+def test_what_is_killed_again_in_its_recovery_is_carried_through(name: str, survivor: Survivor) -> None:
+    outcome = exercise_twice(survivor, name, seed=SEED, pairs=PAIRS)
+
+    print(f"{name}: SCURRY_CRASH_SEED={SEED}, killed twice {outcome.reached}, once {outcome.missed}")
+    assert outcome.failed == {}
 
 
 def test_a_stop_that_is_still_in_progress_is_waited_for(ledger: Ledger, stage: Stage) -> None:
     first = ledger.converge("label=a", "slow-snapshot=2000")
     ledger.write("label=b")
-    stage.killed_apply("stop:sent", ledger.spec)
+    stage.killed_apply("1:upgrade/stop:in-flight", ledger.spec)
 
     second = ledger.converge("label=b")
 
@@ -81,7 +74,7 @@ def test_a_stop_that_is_still_in_progress_is_waited_for(ledger: Ledger, stage: S
     assert len(stops) == 1, "it was not stopped a second time"
 
 
-@pytest.mark.parametrize("moment", ["cancel:sent", "cancel:landed"])
+@pytest.mark.parametrize("moment", ["1:upgrade/cancel:in-flight", "1:upgrade/cancel:landed"])
 def test_a_killed_upgrade_by_last_state_goes_on_from_the_last_checkpoint(
     moment: str, ledger: Ledger, stage: Stage
 ) -> None:
@@ -101,14 +94,14 @@ def test_a_job_that_nobody_knows_to_have_started_is_not_started_from_older_state
     """Killed right after the submit; the job commits for a while; then its JobManager is killed, too."""
     ledger.converge("label=a")
     ledger.write("label=b")
-    stage.killed_apply("submit:landed", ledger.spec)
+    stage.killed_apply("1:upgrade/submit:landed", ledger.spec)
     ledger.goes_on()
     stage.kill("jobmanager", signal.SIGKILL)
 
     ledger.converge("label=b")
 
 
-@pytest.mark.parametrize("moment", ["stop:landed", "submit:sent"])
+@pytest.mark.parametrize("moment", ["1:upgrade/stop:landed", "1:upgrade/submit:in-flight"])
 def test_with_its_flink_killed_too_it_goes_on_from_what_is_left_on_the_disk(
     moment: str, ledger: Ledger, stage: Stage
 ) -> None:
@@ -123,7 +116,7 @@ def test_with_its_flink_killed_too_it_goes_on_from_what_is_left_on_the_disk(
     assert job.restored_from
     _, history = stage.open().observe(ledger.name)
     assert history.restored
-    if moment != "submit:sent":  # its job may have started, and have a checkpoint of its own
+    if "submit" not in moment:  # its job may have started, and have a checkpoint of its own
         assert history.restored.job_id == first.job_id
     assert is_same(job.restored_from, history.restored.location)
 
@@ -131,7 +124,7 @@ def test_with_its_flink_killed_too_it_goes_on_from_what_is_left_on_the_disk(
 def test_a_rollback_that_is_killed_is_carried_through(ledger: Ledger, stage: Stage) -> None:
     good = ledger.converge("label=good")
     ledger.write("label=bad", "fail=")
-    stage.killed_apply("cancel:landed", ledger.spec)
+    stage.killed_apply("2:upgrade/cancel:landed", ledger.spec)
 
     again = ledger.apply("label=bad", "fail=")
 
@@ -144,7 +137,7 @@ def test_another_revision_after_a_killed_submit_is_the_one_that_runs(ledger: Led
     """The submit that was on its way comes about while the file says something else already."""
     ledger.converge("label=a")
     ledger.write("label=b", "slow-main=4000")
-    stage.killed_apply("submit:sent", ledger.spec)
+    stage.killed_apply("1:upgrade/submit:in-flight", ledger.spec)
 
     with pytest.raises(PlanOutdated, match="come about only now"):
         ledger.apply("label=c", parallelism=2)

@@ -125,6 +125,11 @@ class Story(RuleBasedStateMachine):
     def the_next_call_goes_wrong(self, fault: Fault) -> None:
         self.world.target.fault = fault
 
+    @rule(seconds=st.sampled_from([0.0001, 0.0003, 0.001, 0.003, 5.0, 50.0]))
+    def what_is_late_comes_about_after(self, seconds: float) -> None:
+        """The clock moves by ten microseconds whenever somebody looks at it."""
+        self.world.target.late_s = seconds
+
     @rule(is_silent=st.booleans())
     def the_target_falls_silent_or_answers_again(self, is_silent: bool) -> None:
         self.world.target.is_silent = is_silent
@@ -195,7 +200,8 @@ class Story(RuleBasedStateMachine):
         """The target answers, and a person types what is told: one job runs, with all the state."""
         target, clock = self.world.target, self.world.clock
         target.is_silent, target.fault = False, None
-        clock.sleep(2 * people.LATE_S)
+        clock.sleep(60)
+        target.land()
         good = spec(9)
         for _ in range(ATTEMPTS):
             try:

@@ -11,9 +11,11 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from unittest import mock
+
+from msgspec import structs
 
 from scurry.engine import verbs
 from scurry.engine.attempt import Services
@@ -106,8 +108,15 @@ class Unsteady(MemoryTarget):
         self.is_silent = False
         self.fault: Fault | None = None
         """what becomes of the next call"""
+        self.late_s = LATE_S
+        """how late what is late comes about"""
         self.late: list[tuple[float, Step, Call]] = []
         self.permitted: list[Operation] = []
+        self.broken: dict[str, str] = {}
+        """digest of an artifact → how what is started of it from now on behaves"""
+        self.falls_silent_after: Action | None = None
+        self.restarts_when_rescaled = False
+        """for ever, until `recover`"""
         self.rewound: set[str] = set()
         """jobs that a person, or the spec, had start from less than was committed: what they commit again is wanted"""
         self.wishes: dict[str, Desired] = {}
@@ -120,6 +129,10 @@ class Unsteady(MemoryTarget):
         other.late, other.permitted, other.wishes = list(self.late), list(self.permitted), dict(self.wishes)
         other.rewound = set(self.rewound)
         return other
+
+    def breaks(self, desired: Desired, behaviour: str) -> None:
+        """Have what ran well not start any more."""
+        self.broken[desired.artifact.digest] = behaviour
 
     def committed(self) -> int:
         """Return how many records were committed. Fails when one was lost, or was committed twice unasked."""
@@ -142,9 +155,9 @@ class Unsteady(MemoryTarget):
             if checkpoint:
                 self.checkpoint(job.id)
 
-    def land(self) -> None:
+    def land(self, *, all_of_it: bool = False) -> None:
         """Let come about what is due."""
-        now = self.fake_clock.time.timestamp()
+        now = float("inf") if all_of_it else self.fake_clock.time.timestamp()
         due, self.late = [c for c in self.late if c[0] <= now], [c for c in self.late if c[0] > now]
         for _, step, call in due:
             try:
@@ -173,12 +186,33 @@ class Unsteady(MemoryTarget):
         if step.action is Action.RESCALE and fault in _LATER:
             fault = Fault.UNANSWERED  # one that comes about late may undo another, which nobody can see
         if fault in _LATER:
-            due = self.fake_clock.time.timestamp() + LATE_S
+            due = self.fake_clock.time.timestamp() + self.late_s
             self.late.append((due, step, Call.of(context)))
-        outcome = super().run(step, context) if fault not in {Fault.LATE, Fault.LOST} else None
+        outcome = super().run(step, self._as_it_is(context)) if fault not in {Fault.LATE, Fault.LOST} else None
+        self.is_silent = self.is_silent or step.action is self.falls_silent_after
         if outcome is None or fault is Fault.UNANSWERED:
             raise TargetUnavailable("the connection broke", target=self.name)
         return outcome
+
+    def _as_it_is(self, context: StepContext) -> StepContext:
+        behaviour = self.broken.get(context.desired.artifact.digest) if context.desired else None
+        if context.desired is None or behaviour is None:
+            return context
+        config = {**context.desired.config, "memory.behaviour": behaviour}
+        return replace(Call.of(context), desired=structs.replace(context.desired, config=config))
+
+    def _rescale(self, memory: Memory, step: Step, context: StepContext) -> Outcome:
+        outcome = super()._rescale(memory, step, context)
+        if self.restarts_when_rescaled:
+            entry = memory.jobs[step.inputs["job_id"]]
+            entry.job = structs.replace(entry.job, state=JobState.RESTARTING)
+        return outcome
+
+    def recover(self) -> None:
+        """Have what restarts run again."""
+        for entry in self._memory.jobs.values():
+            if entry.job.state is JobState.RESTARTING:
+                entry.job = structs.replace(entry.job, state=JobState.RUNNING)
 
     def _answer(self) -> None:
         if self.is_silent:
@@ -359,12 +393,10 @@ def apply(desired: Desired) -> Command:
 
 
 def scale(parallelism: int) -> Command:
-    from msgspec.structs import replace
-
     def decide(observed: Observed, history: History, clock: FakeClock) -> Plan:
         if history.current is None:
             raise ScurryError("it was never started")
-        desired = replace(history.current.desired, parallelism=parallelism)
+        desired = structs.replace(history.current.desired, parallelism=parallelism)
         return make_plan(desired, observed, history, now=clock.now())
 
     return Command(title=f"scale {parallelism}", decide=decide)

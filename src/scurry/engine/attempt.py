@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scurry.engine import health
+from scurry.engine import health, settling
 from scurry.model.errors import AlreadySubmitted, Refused, ScurryError, TargetUnavailable
 from scurry.model.journal import OperationRecord
 from scurry.model.operation import Action, Adopt, Deploy, Operation, Outcome, Rescale, Resume, Step, Upgrade
@@ -140,8 +140,9 @@ class Attempt:
         try:
             return self.services.target.run(step, self)
         except AlreadySubmitted:
-            # An interrupted attempt at the same start, under the same mark, has come about meanwhile.
-            found = self.services.target.find(step)
+            # An interrupted attempt has come about meanwhile, under the same mark. Is it the same start?
+            begun = self.lease is not None and settling.was_begun(self.services, self.lease, self.record)
+            found = self.services.target.find(step) if begun else None
             if found is None:
                 raise
             return found

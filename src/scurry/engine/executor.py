@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from scurry.engine import rollback, settling
 from scurry.engine.attempt import Attempt, Services
 from scurry.engine.marks import DerivedMarks
-from scurry.model.errors import JournalError, PlanOutdated, ScurryError, TargetUnavailable
+from scurry.model.errors import AlreadySubmitted, JournalError, PlanOutdated, ScurryError, TargetUnavailable
 from scurry.model.journal import Intent, OperationOutcome, RevisionOutcome
 from scurry.model.observed import Observed, Phase
 from scurry.model.operation import (
@@ -139,6 +139,10 @@ class Executor:
             attempt.run_steps(DerivedMarks(history))
         except TargetUnavailable as error:
             self._left_open(error)
+        except AlreadySubmitted as error:
+            journal.finish_operation(self.lease, record.id, OperationOutcome.FAILED, error=error.message)
+            self.settle()
+            raise settling.has_come_about(record.application) from error
         except ScurryError as error:
             journal.finish_operation(self.lease, record.id, OperationOutcome.FAILED, error=error.message)
             return self._gave_up(attempt, revision, error, may_roll_back=may_roll_back)
@@ -182,9 +186,13 @@ class Executor:
         return Applied(application=application, outcome=ApplyOutcome.CONVERGED, revision=revision)
 
     def _gave_up(self, attempt: Attempt, revision: int | None, error: ScurryError, *, may_roll_back: bool) -> Applied:
-        if not attempt.has_stopped_the_job and not attempt.was_refused_a_start:
-            if revision is not None:
-                self.services.journal.judge_revision(self.lease, revision, RevisionOutcome.REFUSED, error=error.message)
+        before = self.services.journal.revision(self.lease.application, revision) if revision is not None else None
+        was_healthy = before is not None and before.outcome is RevisionOutcome.HEALTHY
+        if not attempt.has_stopped_the_job and (was_healthy or not attempt.was_refused_a_start):
+            if before and before.outcome is RevisionOutcome.PENDING:
+                self.services.journal.judge_revision(
+                    self.lease, before.number, RevisionOutcome.REFUSED, error=error.message
+                )
             raise error
         if revision is not None:
             self.services.journal.judge_revision(self.lease, revision, RevisionOutcome.BAD, error=error.message)
@@ -199,6 +207,9 @@ class Executor:
         """The new revision did not make it. Put the last healthy one back, or say plainly how things stand."""
         history = self._history()
         observed = self._look(attempt, history)
+        # What runs may be the job of a start that was interrupted before, and not the bad one.
+        if observed.reachable and self.settle():
+            raise settling.has_come_about(history.application)
         # Whether the bad job runs has to be known: beside it, the job of the rollback would run the application twice.
         may_roll_back = may_roll_back and observed.reachable
         change = rollback.after_failure(desired, attempt, observed, history) if may_roll_back else None

@@ -97,6 +97,7 @@ def both(failure: Failure, error: ScurryError) -> Failure:
 def interrupted(error: JournalError | TargetUnavailable, failure: Failure) -> JournalError | TargetUnavailable:
     """Return the error that ended a rollback in the middle, with why there was one."""
     error.message = f"{failure.message}. The rollback was begun and is not finished: {error.message}"
+    error.args = (error.message,)
     return error
 
 

@@ -75,11 +75,23 @@ def outwait(services: Services, lease: Lease, operation: Operation | None) -> No
             outcome = services.target.find(entry.step)
             if outcome is not None:
                 _landed(services, lease, late, outcome)
-                raise PlanOutdated(
-                    f"a start of {record.application!r} that was interrupted has come about only now",
-                    hint="To go on from there, run the same command again.",
-                )
+                raise has_come_about(record.application)
             clock.sleep(_LATE_POLL_S)
+
+
+def has_come_about(application: str) -> PlanOutdated:
+    """Return the error for an interrupted start of something else whose job is there only now."""
+    return PlanOutdated(
+        f"a start of {application!r} that was interrupted has come about only now",
+        hint="To go on from there, run the same command again.",
+    )
+
+
+def was_begun(services: Services, lease: Lease, record: OperationRecord) -> bool:
+    """Whether the start of an operation goes on with an interrupted one: its job is the one that was asked for."""
+    records = services.journal.operations(lease.application, limit=RECENT)
+    late = _unresolved_submit([other for other in records if other.id != record.id])
+    return late is not None and _is_same_start(record.operation, late[0])
 
 
 def _open_steps(records: Sequence[OperationRecord], history: History) -> Iterator[tuple[OperationRecord, int]]:
@@ -90,6 +102,8 @@ def _open_steps(records: Sequence[OperationRecord], history: History) -> Iterato
     attempts: dict[tuple[Action, str], tuple[OperationRecord, int]] = {}
     for record in reversed(records):
         for ordinal, entry in enumerate(record.steps):
+            if entry.error is not None:
+                continue  # that attempt was refused; the one before it may still come about
             key = entry.step.action, entry.step.mark
             attempts.pop(key, None)
             attempts[key] = record, ordinal

@@ -13,7 +13,6 @@ import msgspec
 from scurry.flink.rest_errors import JarNotFound, OperationNotFound
 from scurry.model.desired import UpgradePolicy
 from scurry.model.errors import (
-    AlreadySubmitted,
     JobNotFound,
     RejectedByTarget,
     TargetError,
@@ -269,7 +268,10 @@ class RestTarget:
         return context.artifact_ref or self._upload(self._program(context), context.activity)
 
     def _submit(self, step: Step, context: StepContext) -> Outcome:
-        """Start the job. Nothing else happens here while records wait: the program is at hand, the connection open."""
+        """Start the job. Nothing else happens here while records wait: the program is at hand, the connection open.
+
+        Raises `AlreadySubmitted`: who asked for it knows whether the job of that id is the one that was asked for.
+        """
         program, restore = self._program(context), context.restore
         if isinstance(restore, FromLatest):
             raise RejectedByTarget("a submit needs to know which state it starts from", target=self.name)
@@ -283,12 +285,6 @@ class RestTarget:
             job_id = self.rest.run(self._jar(context), request, conceal=program.conceal)
         except JarNotFound:  # the JobManager was started anew since the upload
             job_id = self.rest.run(self._upload(program, context.activity), request, conceal=program.conceal)
-        except AlreadySubmitted:
-            with undecided():
-                is_ours = self._shows(step.mark)
-            if not is_ours:
-                raise
-            job_id = step.mark
         return Outcome(job_id=job_id)
 
     def _savepoint(self, step: Step, context: StepContext) -> Outcome:
