@@ -6,7 +6,7 @@ the same way (`_change`): hold the lease, settle what a crash left open, observe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -41,6 +41,7 @@ Decide = Callable[["Observed", "History"], "Plan"]
 
 DETAILED = 16
 """up to this many applications `status` asks the target about each; above, once per target"""
+_AT_ONCE = 32
 
 
 class Workspace:
@@ -86,7 +87,7 @@ class Workspace:
         names = applications or self._reading.applications()
         histories = [self._known(name) for name in names]
         if len(histories) > DETAILED:
-            surveys = {name: self._survey(name) for name in {_target_of(history) for history in histories}}
+            surveys = self._surveys({_target_of(history) for history in histories})
             reports = [survey_report(history, surveys[_target_of(history)]) for history in histories]
         else:
             now = self.clock.now()
@@ -457,6 +458,13 @@ class Workspace:
             return self._observe(_target_of(history), history)
         except ScurryError as error:
             return Observed.silent(error)
+
+    def _surveys(self, targets: Collection[str]) -> Mapping[str, Observed]:
+        """Survey many at once: those that do not answer are waited for together."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(min(len(targets), _AT_ONCE)) as pool:
+            return dict(zip(targets, pool.map(self._survey, targets), strict=True))
 
     def _survey(self, target: str) -> Observed:
         from scurry.model.errors import ScurryError

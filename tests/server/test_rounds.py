@@ -15,6 +15,7 @@ from scurry.model.journal import EVERYTHING, Intent, application_scope
 from scurry.model.observed import JobFailure, JobState, Observed, Phase
 from scurry.model.operation import Action, DropSnapshot, Resume, Suspend, TakeSnapshot, Upgrade
 from scurry.model.snapshot import FromLatest
+from scurry.server.clock import HandedOver
 from scurry.server.events import EventKind
 from scurry.targets.memory import Memory, MemoryTarget
 from tests.server.round import Rounds
@@ -314,3 +315,31 @@ def test_what_could_not_be_looked_at_is_looked_at_again(rounds: Rounds, monkeypa
     assert rounds.kinds() == []
     monkeypatch.undo()
     assert rounds.kinds() == [EventKind.REPAIRED]
+
+
+def test_what_is_handed_over_in_the_middle_is_finished_by_the_next(
+    rounds: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds.apply(more="config: {memory.behaviour: fine}\n")
+    (job,) = rounds.live()
+    rounds.cancel()
+    observe = MemoryTarget.observe
+
+    def hide_the_new_one(self: MemoryTarget, application: str, marks: Sequence[str]) -> Observed:
+        seen = observe(self, application, marks)
+        return msgspec.structs.replace(seen, jobs=tuple(one for one in seen.jobs if one.id == job.id))
+
+    def go(_: float) -> None:
+        raise HandedOver
+
+    monkeypatch.setattr(MemoryTarget, "observe", hide_the_new_one)  # so that its health is waited for
+    monkeypatch.setattr(rounds.clock, "sleep", go)
+    assert rounds.kinds() == []
+    assert rounds.history().interrupted
+    rounds.workspace.journal.release(rounds.workspace.journal.acquire("shop", duration=LEASE))  # it was given back
+    monkeypatch.undo()
+    rounds.restart()
+    rounds.round()
+    (after,) = rounds.live()
+    assert rounds.history().interrupted is None
+    assert after.id == rounds.history().job_id != job.id

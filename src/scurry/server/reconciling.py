@@ -17,6 +17,7 @@ from scurry.engine.retention import retention
 from scurry.model.errors import ApplicationLocked, LeaseLost, PlanOutdated, ScurryError, TargetUnavailable
 from scurry.model.ports import Heals
 from scurry.server.backoff import Backoff
+from scurry.server.clock import HandedOver
 from scurry.server.events import Event, EventKind
 from scurry.server.fleet import next_tidy
 from scurry.server.outcomes import went_wrong
@@ -79,14 +80,13 @@ class Reconciler:
         tracked.looked_at = now
         try:
             decision = self._reconcile(tracked)
-        except ApplicationLocked as locked:
-            logger.debug("%s", locked.message, extra={"application": name})
-            tracked.not_before = self.clock.now() + _LOCKED_AGAIN
-        except (LeaseLost, PlanOutdated) as error:
-            logger.info("%s", error.message, extra={"application": name})
+        except (ApplicationLocked, LeaseLost, PlanOutdated) as error:  # somebody else is at it
+            logger.debug("%s", error.message, extra=_extra(tracked))
             tracked.not_before = self.clock.now() + _LOCKED_AGAIN
         except ScurryError as error:
             self._failed(tracked, error)
+        except HandedOver:
+            logger.warning("handed over in the middle; what was done is in the journal", extra=_extra(tracked))
         except Exception as error:  # one application whose record or answer nobody foresaw stops no other
             logger.exception("a bug in scurry", extra=_extra(tracked))
             self._failed(tracked, ScurryError(f"this is a bug in scurry: {type(error).__name__}: {error}"))
