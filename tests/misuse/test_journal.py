@@ -73,7 +73,7 @@ def test_a_lost_journal_does_not_make_a_second_job_of_one_that_runs(shop: Shop) 
     assert refusal.code == "refused"
     assert shop.running()[0] in refusal.message
     assert "run it twice" in refusal.message
-    assert "--from SAVEPOINT" in refusal.hint
+    assert "scurry adopt FILE --job latest" in refusal.hint
 
 
 def test_a_journal_whose_log_is_there_alone_is_missed(shop: Shop) -> None:
