@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec.structs import replace
 
 from scurry.engine import restore
-from scurry.model.desired import Desired, HealthPolicy, UpgradeMode, UpgradePolicy
+from scurry.model.desired import Desired, HealthPolicy, UpgradeMode
 from scurry.model.errors import PlanOutdated, Refused, RejectedByTarget, ScurryError
 from scurry.model.result import Applied, ApplyOutcome
 from tests.engine import world as people
@@ -28,7 +28,9 @@ from tests.engine.clients import Client
 from tests.engine.world import Command, Fault, World, processes
 from tests.targets.memory_rig import wish
 
-EXAMPLES, RANDOM_EXAMPLES, STEPS = 300, 50, 30
+EXAMPLES, STEPS = 300, 30
+SEED = int(os.environ.get("SCURRY_MODEL_SEED", random.randrange(2**32)))
+RANDOM_EXAMPLES = int(os.environ.get("SCURRY_MODEL_EXAMPLES", "50"))
 ATTEMPTS = 8
 """how often a person has to type something until all is well"""
 WINDOW = HealthPolicy(window=timedelta(seconds=2))
@@ -44,7 +46,7 @@ def spec(
     description: str = "",
 ) -> Desired:
     desired = wish(variant=variant, parallelism=parallelism, behaviour=behaviour)
-    policy = UpgradePolicy(mode=mode, rollback=rolls_back, health=WINDOW)
+    policy = replace(desired.upgrade, mode=mode, rollback=rolls_back, health=WINDOW)
     return replace(desired, upgrade=policy, description=description)
 
 
@@ -255,7 +257,5 @@ def test_every_story_of_failures_ends_with_one_job_and_all_its_state() -> None:
 
 @pytest.mark.timeout(0)
 def test_so_does_every_story_that_chance_tells() -> None:
-    number = int(os.environ.get("SCURRY_MODEL_SEED", random.randrange(2**32)))
-    examples = int(os.environ.get("SCURRY_MODEL_EXAMPLES", RANDOM_EXAMPLES))
-    print(f"SCURRY_MODEL_SEED={number} SCURRY_MODEL_EXAMPLES={examples}")
-    tell(seed(number)(type("SeededStory", (Story,), {})), settings(SETTINGS, max_examples=examples))
+    print(f"SCURRY_MODEL_SEED={SEED} SCURRY_MODEL_EXAMPLES={RANDOM_EXAMPLES}")
+    tell(seed(SEED)(type("SeededStory", (Story,), {})), settings(SETTINGS, max_examples=RANDOM_EXAMPLES))
