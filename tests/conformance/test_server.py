@@ -94,3 +94,24 @@ def test_a_cluster_that_died_and_came_back_empty_gets_its_job_back(
     after = ledger.job()
     assert after.id != before.id
     assert after.restored_from
+
+
+def test_of_two_servers_the_one_that_is_killed_at_work_is_replaced_by_the_other(ledger: Ledger, stage: Stage) -> None:
+    ledger.converge()
+    with (
+        running_server(stage.folder, "--interval", "500ms", "--takeover", "3s") as one,
+        running_server(stage.folder, "--interval", "500ms", "--takeover", "3s") as other,
+    ):
+        both = (one, other)
+        until(lambda: all(server.looks_after() is not None for server in both), "they know", patience_s=PATIENCE_S)
+        _cancel(stage, ledger.job().id)
+
+        def at_work() -> list[Running]:
+            return [server for server in both if any(line.get("cause") == "drift" for line in server.lines)]
+
+        until(lambda: len(at_work()) == 1, "one of them is at it", patience_s=PATIENCE_S)
+        at_work()[0].end(signal.SIGKILL)
+        ledger.goes_on()
+        until(lambda: ledger.status().interrupted is None, "it is finished", patience_s=PATIENCE_S)
+    ledger.job()
+    ledger.check()

@@ -110,6 +110,11 @@ class Running:
         assert found, self.told()
         return found[0]
 
+    def looks_after(self) -> int | None:
+        """How many targets it looks after, as it told last."""
+        found = [re.match(r"(\d+) of \d+ targets", line["message"]) for line in self.lines]
+        return next((int(match[1]) for match in reversed(found) if match), None)
+
     def told(self) -> str:
         """All that it has logged."""
         return "\n".join(str(line) for line in self.lines[-30:])

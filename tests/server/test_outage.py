@@ -36,6 +36,7 @@ def test_a_server_goes_on_when_its_journal_comes_back(own_postgresql: PostgreSql
         until(lambda: any(line["level"] == "error" for line in server.lines), "the outage is told")
         assert pool.request("GET", f"{server.address()}/healthz").status == 200
         assert server.process.poll() is None
+        until(lambda: pool.request("GET", f"{server.address()}/readyz").status == 503, "it says that it is not ready")
         own_postgresql.start()
         server.await_event("repaired", "shop")
         pool.clear()

@@ -60,7 +60,10 @@ class Loop:
     servers: tuple[str, ...] = ()
     is_ready: bool = False
     """whether everything has been read, and this server's share is known"""
+    beat_at: float = 0.0
+    """when the loop last went round (monotonic), with or without success"""
     refreshed_at: float = 0.0
+    """when it last did so with success"""
     _stop: threading.Event = field(default_factory=threading.Event)
     _due: list[tuple[float, str]] = field(default_factory=list)
     _scheduled: set[str] = field(default_factory=set)
@@ -87,6 +90,7 @@ class Loop:
         """Go on until stopped. What goes wrong with the journal is told, and tried again."""
         failures = 0
         while not self._stop.is_set():
+            self.beat_at = time.monotonic()
             try:
                 self._tick()
                 failures = 0
@@ -125,7 +129,7 @@ class Loop:
 
     def _share(self) -> None:
         ours = owned(self.fleet.targets(), self.settings.name, self.servers)
-        if ours == self.ours:
+        if ours == self.ours and self.is_ready:
             return
         self.fleet.forget_sights(self.ours - ours)
         new, self.ours = ours - self.ours, ours

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 _LAST_WORDS_S = 5.0
 _STANDS_STILL_S = 60.0
+_STALE_S = 15.0
 
 
 class Server:
@@ -57,12 +58,13 @@ class Server:
     @property
     def is_alive(self) -> bool:
         """Whether the loop goes on."""
-        return time.monotonic() - self.loop.refreshed_at < _STANDS_STILL_S
+        return time.monotonic() - self.loop.beat_at < _STANDS_STILL_S
 
     @property
     def is_ready(self) -> bool:
-        """Whether all has been read, and work is taken on."""
-        return self.loop.is_ready and self.is_alive and not self._is_stopping
+        """Whether all has been read, the journal answers, and work is taken on."""
+        is_fresh = time.monotonic() - self.loop.refreshed_at < _STALE_S
+        return self.loop.is_ready and is_fresh and not self._is_stopping
 
     @property
     def token(self) -> str | None:
@@ -100,7 +102,7 @@ class Server:
 
     def run(self, until: threading.Event) -> bool:
         """Run until an event is set. Returns whether everything in hand came to its end, and was not handed over."""
-        self.loop.refreshed_at = time.monotonic()
+        self.loop.beat_at = time.monotonic()
         loop = threading.Thread(target=self.loop.run, name="loop", daemon=True)
         loop.start()
         logger.info("server %s looks after the project in %s", self.settings.name, self.workspace.project.root)

@@ -14,6 +14,7 @@ _STATUS: tuple[tuple[type[errors.ScurryError], int], ...] = (
     (errors.TargetUnavailable, 503),
     (errors.TargetError, 422),
     (errors.ArtifactError, 422),
+    (errors.WorkspaceError, 422),
     (errors.ApplicationLocked, 423),
     (errors.LeaseLost, 409),
     (errors.ScurryError, 500),
