@@ -43,7 +43,7 @@ flink: "{version}"
 code: {{jar: {jar}, args: {args}{main_class}}}
 parallelism: {parallelism}
 config: {{execution.checkpointing.interval: 300ms{config}}}
-upgrade: {{mode: {mode}, health: {health}}}
+upgrade: {{mode: {mode}, health: {health}, rollback_from: {rollback_from}}}
 """
 
 
@@ -111,6 +111,7 @@ class Ledger:
         health: str = "{window: 60s}",
         config: str = "",
         main_class: str = "",
+        rollback_from: str = "newest",
     ) -> None:
         """Write the specification, with arguments of the program."""
         self.spec.write_text(
@@ -122,6 +123,7 @@ class Ledger:
                 parallelism=parallelism,
                 mode=mode,
                 health=health,
+                rollback_from=rollback_from,
                 config=f", {config}" if config else "",
                 main_class=f", main_class: {main_class}" if main_class else "",
             )

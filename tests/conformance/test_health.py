@@ -17,6 +17,8 @@ from scurry.model.observed import Phase
 from scurry.model.operation import Upgrade
 from scurry.model.plan import Plan
 from scurry.model.result import Applied, ApplyOutcome
+from scurry.model.snapshot import SnapshotKind
+from tests.conformance.ledger import committed, examine
 from tests.conformance.stage import Ledger, is_same
 from tests.flink.local_flink import until
 
@@ -79,6 +81,25 @@ def test_an_upgrade_that_goes_bad_is_rolled_back_with_nothing_lost(ledger: Ledge
     found = ledger.stage.open().diagnose(ledger.name)
     assert found.is_well
     assert [finding.code for finding in found.findings if "Revision 2" in finding.what] == [case.code]
+
+
+def test_by_default_a_rollback_starts_from_what_the_stop_wrote_and_loses_nothing(ledger: Ledger) -> None:
+    ledger.converge(*BASE)
+
+    bad = ledger.apply(*BASE, "fail-after=5000", health="{window: 60s, hold: 30s}", rollback_from="stop")
+
+    assert bad.outcome is ApplyOutcome.ROLLED_BACK, bad
+    assert bad.error
+    assert "may be there twice" in bad.error.message
+    assert bad.snapshot
+    assert bad.snapshot.kind is SnapshotKind.SAVEPOINT
+    assert is_same(ledger.job().restored_from, bad.snapshot.location)
+    last = ledger.last()
+    until(lambda: ledger.last() > last, "the good revision goes on where the bad one was")
+    report = examine(committed(ledger.output))
+    assert not report.lost.count, str(report)
+    assert not report.wrong.count, str(report)
+    assert report.doubled.count, "what the bad revision had committed is there twice, as it said"
 
 
 REFUSED: dict[str, dict[str, str]] = {

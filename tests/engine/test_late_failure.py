@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from scurry.engine import recovery
-from scurry.model.desired import HealthPolicy
+from scurry.model.desired import HealthPolicy, UpgradePolicy
 from scurry.model.journal import OperationOutcome, RevisionOutcome
 from scurry.model.observed import JobFailure, JobState, Observed
 from scurry.model.operation import Action, Outcome, Step
@@ -110,6 +110,26 @@ def test_without_a_hold_the_same_revision_is_healthy_at_once(workshop: Workshop)
     before = workshop.clock.time
     assert workshop.apply(wish(variant=1)).outcome is ApplyOutcome.CONVERGED
     assert workshop.clock.time - before < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("loops", [False, True])
+def test_by_default_the_state_of_the_failed_revision_is_not_trusted_and_that_is_said(
+    workshop: Workshop, loops: bool
+) -> None:
+    target(workshop).loops = loops
+    workshop.apply(wish())
+
+    result = workshop.apply(msgspec.structs.replace(LATE, upgrade=UpgradePolicy(health=HOLD)))
+
+    assert result.outcome is ApplyOutcome.ROLLED_BACK
+    assert result.error
+    assert "no state was lost" in result.error.message
+    assert "may be there twice" in result.error.message
+    stops = [record.landed(Action.STOP) for record in workshop.journal.operations(APPLICATION)]
+    assert result.snapshot in [stop.snapshot for stop in stops if stop]
+    assert len(workshop.lineage_of_state()) == 2, "the state of the failed revision's job stays behind"
+    workshop.observe()
+    assert written_twice(workshop) > 0
 
 
 @pytest.mark.parametrize("loops", [False, True])

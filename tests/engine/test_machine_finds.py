@@ -26,7 +26,7 @@ GOOD, BETTER = wish(health=WINDOW), wish(variant=1, health=WINDOW)
 
 def bad(behaviour: str, **policy: object) -> Desired:
     desired = wish(variant=2, behaviour=behaviour)
-    return replace(desired, upgrade=UpgradePolicy(health=WINDOW, **policy))  # type: ignore[arg-type]
+    return replace(desired, upgrade=replace(desired.upgrade, health=WINDOW, **policy))
 
 
 @pytest.fixture

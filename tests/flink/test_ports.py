@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scurry.flink import ports
+from scurry.model.errors import TargetUnavailable
 
 
 def ephemeral(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,5 +45,5 @@ def test_a_port_that_somebody_listens_on_is_not_given(monkeypatch: pytest.Monkey
         taken.listen()
         own = taken.getsockname()[1]
         monkeypatch.setattr(ports, "_own_range", lambda: range(own, own + 1))
-        with pytest.raises(ports.TargetUnavailable, match="no 1 free ports"):
+        with pytest.raises(TargetUnavailable, match="no 1 free ports"):
             ports.free_ports(1)

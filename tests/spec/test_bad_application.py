@@ -120,6 +120,10 @@ ADDED = [
     ("snapshots: {max_size: 0}", "{4}:23: snapshots.max_size: '0' is no size at all"),
     ("recovery: pray", "{4}:11: recovery: 'pray' is no way to recover: restart, rollback, alert"),
     ("drift: ignore", "{4}:8: drift: 'ignore' is nothing to do about drift: repair, report"),
+    (
+        "upgrade: {rollback_from: then}",
+        "{4}:26: upgrade.rollback_from: 'then' is nothing to roll back from: stop, newest",
+    ),
     ("upgrade: {health: {hold: 20}}", "{4}:26: upgrade.health.hold: '20' has no unit; write for example 20s or 20min"),
     ("snapshots: {keep: 0}", "{4}:19: snapshots.keep: 0 is too small; 1 is the least"),
     ("target: nowhere", "{4}:9: target: the target 'nowhere' is not defined in scurry.yaml; known: local"),
@@ -238,7 +242,7 @@ def test_a_key_of_another_place_names_those_of_its_own(folder: Path) -> None:
     with pytest.raises(SpecInvalid) as caught:
         load_application(folder / "application.yaml", env={})
     (problem,) = caught.value.problems
-    known = "mode, allow_non_restored_state, health, rollback, stop_timeout"
+    known = "mode, allow_non_restored_state, health, rollback, rollback_from, stop_timeout"
     assert problem.message == f"the key 'zzz' is not known; known: {known}"
     assert problem.hint == f"Known here: {known}"
 

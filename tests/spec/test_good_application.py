@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scurry.model.application import CodeKind
-from scurry.model.desired import DriftPolicy, RecoveryPolicy, UpgradeMode
+from scurry.model.desired import DriftPolicy, RecoveryPolicy, RollbackSource, UpgradeMode
 from scurry.model.values import SecretRef
 from scurry.spec.load import load_application, load_project
 from tests.spec.writing import MINIMAL, load, problems, write
@@ -396,9 +396,11 @@ def test_what_is_done_by_itself_has_a_default_that_acts(folder: Path) -> None:
     usual = load(folder, MINIMAL).application
     assert (usual.recovery, usual.drift) == (RecoveryPolicy.RESTART, DriftPolicy.REPAIR)
     assert usual.upgrade_policy().health.hold == timedelta()
+    assert usual.upgrade_policy().rollback_from is RollbackSource.STOP
     assert usual.snapshots.policy().zone == "UTC"
     cautious = load(
-        folder, f"{MINIMAL}recovery: alert\ndrift: report\nupgrade: {{health: {{hold: 90s}}}}\n"
+        folder, f"{MINIMAL}recovery: alert\ndrift: report\nupgrade: {{health: {{hold: 90s}}, rollback_from: newest}}\n"
     ).application
     assert (cautious.recovery, cautious.drift) == (RecoveryPolicy.ALERT, DriftPolicy.REPORT)
+    assert cautious.upgrade_policy().rollback_from is RollbackSource.NEWEST
     assert cautious.upgrade_policy().health.hold == timedelta(seconds=90)

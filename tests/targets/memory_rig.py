@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scurry.model.desired import Artifact, ArtifactKind, Desired, HealthPolicy, UpgradePolicy
+from scurry.model.desired import Artifact, ArtifactKind, Desired, HealthPolicy, RollbackSource, UpgradePolicy
 from scurry.targets.memory import MemoryTarget
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def wish(
         ),
         parallelism=parallelism,
         config={"memory.behaviour": behaviour},
-        upgrade=UpgradePolicy(health=health or HealthPolicy()),
+        # What is written twice is a fault in most tests, so nothing may be; the default forgives it.
+        upgrade=UpgradePolicy(health=health or HealthPolicy(), rollback_from=RollbackSource.NEWEST),
     )
 
 

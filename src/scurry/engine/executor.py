@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from scurry.engine import rollback, settling
 from scurry.engine.attempt import Attempt, Services
 from scurry.engine.marks import DerivedMarks
+from scurry.model.desired import RollbackSource
 from scurry.model.errors import AlreadySubmitted, JournalError, PlanOutdated, ScurryError, TargetUnavailable
 from scurry.model.journal import Intent, OperationOutcome, RevisionOutcome
 from scurry.model.observed import Observed, Phase
@@ -175,7 +176,7 @@ class Executor:
             revision=revision,
             gap_s=attempt.gap_s,
             job_id=attempt.job_id,
-            snapshot=attempt.snapshot or _started_from(attempt.restore),
+            snapshot=_started_from(attempt.restore) or attempt.snapshot,
         )
 
     def _adjusted(self, application: str, revision: int | None) -> Applied:
@@ -212,21 +213,24 @@ class Executor:
             raise settling.has_come_about(history.application)
         # Whether the bad job runs has to be known: beside it, the job of the rollback would run the application twice.
         may_roll_back = may_roll_back and observed.reachable
-        change = rollback.after_failure(desired, attempt, observed, history) if may_roll_back else None
+        from_before = desired.upgrade.rollback_from is RollbackSource.STOP
+        change = None
+        if may_roll_back:
+            change = rollback.after_failure(desired, attempt, observed, history, from_before=from_before)
         if change is None:
             return rollback.left_as_it_is(observed, history, revision, failure, attempt)
         self.services.reporter.warn(f"not healthy: {failure.message}")
         wrote_on = rollback.has_own_state(attempt, observed)
         try:
             result = self._apply(change, history, may_roll_back=False, stopped_at=attempt.stopped_at)
-            again = wrote_on and result.error is not None and rollback.does_not_fit(result.error.message)
-            if again:
+            if wrote_on and not from_before and result.error and rollback.does_not_fit(result.error.message):
+                from_before = True
                 result = self._go_back_further(desired, attempt) or result
         except (JournalError, TargetUnavailable) as error:
             raise rollback.interrupted(error, failure) from error
         except ScurryError as error:
             return rollback.left_as_it_is(observed, history, revision, rollback.both(failure, error), attempt)
-        return rollback.told(result, failure, again=again)
+        return rollback.told(result, failure, again=wrote_on and from_before)
 
     def _go_back_further(self, failed: Desired, attempt: Attempt) -> Applied | None:
         """The revision before cannot read what the failed one wrote: it goes on from where itself was stopped."""

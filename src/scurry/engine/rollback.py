@@ -29,12 +29,12 @@ _UNFIT = frozenset(
 
 
 def after_failure(
-    failed: Desired, attempt: Attempt, observed: Observed, history: History, *, from_before: bool = False
+    failed: Desired, attempt: Attempt, observed: Observed, history: History, *, from_before: bool
 ) -> Change | None:
     """Return the change back to the last healthy revision.
 
-    It goes on from the newest checkpoint of the failed one, if that has completed any: what its sinks committed by then
-    would be written twice otherwise. Else, and with `from_before`, from the state that the failed one started from.
+    `from_before`: from the state that the failed one started from. Else from its newest checkpoint, if it has completed
+    any: what its sinks committed by then would be written twice otherwise.
     None when the spec forbids it, or there is no other healthy revision, or no state is known to go back with.
     """
     healthy = history.healthy
@@ -104,7 +104,7 @@ def interrupted(error: JournalError | TargetUnavailable, failure: Failure) -> Jo
 def told(result: Applied, failure: Failure, *, again: bool) -> Applied:
     """Return the result of a rollback as the result of the apply that failed.
 
-    `again`: the failed revision had written on, and its predecessor could not go on from there.
+    `again`: the failed revision had written on, and its predecessor did not go on from there.
     """
     went_back = result.outcome is ApplyOutcome.CONVERGED
     state = f" from {result.snapshot.location}" if result.snapshot else ""
@@ -112,8 +112,8 @@ def told(result: Applied, failure: Failure, *, again: bool) -> Applied:
         message = f"{failure.message}. The revision before it runs again{state}; no state was lost."
         if again:
             message += (
-                " It cannot read what the failed revision wrote, so what that processed is processed again, and what "
-                "its sinks committed may be there twice."
+                " What the failed revision had processed is processed again, and what its sinks had committed may be "
+                "there twice."
             )
     else:
         after = f" It failed too: {result.error.message}" if result.error else ""

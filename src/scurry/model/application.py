@@ -17,6 +17,7 @@ from scurry.model.desired import (
     DriftPolicy,
     HealthPolicy,
     RecoveryPolicy,
+    RollbackSource,
     SnapshotPolicy,
     UpgradeMode,
     UpgradePolicy,
@@ -111,6 +112,14 @@ def read_drift(value: object) -> DriftPolicy:
     if value not in known:
         raise ValueError(f"{describe(value)} is nothing to do about drift: {', '.join(known)}")
     return DriftPolicy(str(value))
+
+
+def read_source(value: object) -> RollbackSource:
+    """Read which state a rollback goes on from. Raises `ValueError`."""
+    known = [source.value for source in RollbackSource]
+    if value not in known:
+        raise ValueError(f"{describe(value)} is nothing to roll back from: {', '.join(known)}")
+    return RollbackSource(str(value))
 
 
 def read_zone(value: object) -> str:
@@ -238,6 +247,18 @@ class Upgrade(SpecModel):
     rollback: Flag = Field(
         True,
         description="Return to the last healthy revision, with its state, when the new one is not healthy in time.",
+    )
+    rollback_from: Annotated[
+        RollbackSource,
+        PlainValidator(read_source),
+        WithJsonSchema({"type": "string", "enum": [source.value for source in RollbackSource]}),
+    ] = Field(
+        RollbackSource.STOP,
+        description=(
+            "`stop`: with the snapshot of the stop, untouched by the new revision; what that processed is processed "
+            "again, and what its sinks committed is there twice. `newest`: with the newest checkpoint of the new "
+            "revision, if there is one and it fits; nothing is written twice."
+        ),
     )
     stop_timeout: Duration = Field(
         UpgradePolicy().stop_timeout,
@@ -377,6 +398,7 @@ class Application(SpecModel):
                 checkpoints=checkpoints,
             ),
             rollback=self.upgrade.rollback,
+            rollback_from=self.upgrade.rollback_from,
             stop_timeout=self.upgrade.stop_timeout,
         )
 

@@ -73,6 +73,15 @@ class RecoveryPolicy(StrEnum):
     """nothing but to tell"""
 
 
+class RollbackSource(StrEnum):
+    """Which state an upgrade that failed is rolled back with."""
+
+    STOP = "stop"
+    """the snapshot of the stop: what the good revision had left, untouched by the bad one"""
+    NEWEST = "newest"
+    """the newest checkpoint of the bad revision, up to which its sinks have committed; if that does not fit, `stop`"""
+
+
 class DriftPolicy(StrEnum):
     """What the server does about a job that is not what was applied, without anything being wrong with it."""
 
@@ -101,6 +110,7 @@ class UpgradePolicy(msgspec.Struct, frozen=True, kw_only=True):
     """operators (uids) whose state may be dropped; `true` allows all"""
     health: HealthPolicy = HealthPolicy()
     rollback: bool = True
+    rollback_from: RollbackSource = RollbackSource.STOP
     stop_timeout: timedelta = timedelta(minutes=30)
     """how long a stop with a savepoint may take before `apply` gives up waiting; the stop itself goes on"""
 
