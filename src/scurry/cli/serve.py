@@ -17,52 +17,49 @@ app = new_app()
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+def _duration(name: str, help: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(name, metavar="DURATION", parser=options.duration, help=help)
+    return option
+
+
+Interval = Annotated[timedelta | None, _duration("--interval", "Between two looks at a target. Default: 2s.")]
+Workers = Annotated[int, typer.Option("--workers", metavar="N", min=1, max=512, help="Applications worked on at once.")]
+Grace = Annotated[
+    timedelta | None,
+    _duration(
+        "--grace",
+        "How long what is in hand may take to end when the server is stopped; then it is handed over. Default: 20s.",
+    ),
+]
+Takeover = Annotated[
+    timedelta | None,
+    _duration(
+        "--takeover", "After so long without a sign of another server, its targets are taken over. Default: 15s."
+    ),
+]
+Listen = Annotated[
+    str,
+    typer.Option(
+        "--listen",
+        metavar="HOST:PORT|none",
+        help="Where the HTTP API answers. Port 0 is a free one. Others than this machine need a token.",
+    ),
+]
+LogFormat = Annotated[
+    str, typer.Option("--log-format", metavar="text|json", help="How log lines are written to standard error.")
+]
+
+
 @app.command()
 @command(is_server=True)
-def serve(  # noqa: PLR0913, PLR0917
+def serve(  # noqa: PLR0913, PLR0917 - options of one command
     session: Session,
-    interval: Annotated[
-        timedelta | None,
-        typer.Option(
-            "--interval",
-            metavar="DURATION",
-            parser=options.duration,
-            help="Between two looks at a target. Default: 2s.",
-        ),
-    ] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=1, max=512, help="Applications worked on at once.")
-    ] = 32,
-    grace: Annotated[
-        timedelta | None,
-        typer.Option(
-            "--grace",
-            metavar="DURATION",
-            parser=options.duration,
-            help="How long what is in hand may take to end when the server is stopped; then it is handed over. "
-            "Default: 20s.",
-        ),
-    ] = None,
-    takeover: Annotated[
-        timedelta | None,
-        typer.Option(
-            "--takeover",
-            metavar="DURATION",
-            parser=options.duration,
-            help="After so long without a sign of another server, its targets are taken over. Default: 15s.",
-        ),
-    ] = None,
-    address: Annotated[
-        str,
-        typer.Option(
-            "--listen",
-            metavar="HOST:PORT|none",
-            help="Where the HTTP API answers. Port 0 is a free one. Others than this machine need a token.",
-        ),
-    ] = "127.0.0.1:8686",
-    log_format: Annotated[
-        str, typer.Option("--log-format", metavar="text|json", help="How log lines are written to standard error.")
-    ] = "text",
+    interval: Interval = None,
+    workers: Workers = 32,
+    grace: Grace = None,
+    takeover: Takeover = None,
+    address: Listen = "127.0.0.1:8686",
+    log_format: LogFormat = "text",
 ) -> int:
     """Look after the project's applications: put right what drifts, recover what fails, take snapshots on schedule.
 
@@ -71,14 +68,14 @@ def serve(  # noqa: PLR0913, PLR0917
     from scurry.cli.failure import Usage
     from scurry.server.extra import check_installed
 
+    if log_format not in {"text", "json"}:
+        raise Usage("--log-format is text or json", command="scurry serve")
     check_installed()
     from scurry.server.http.listening import listen
     from scurry.server.logs import log_to_stderr
     from scurry.server.service import Server
     from scurry.server.settings import ATTENDANCE_S, GRACE_S, INTERVAL_S, ServerSettings
 
-    if log_format not in {"text", "json"}:
-        raise Usage("--log-format is text or json", command="scurry serve")
     log_to_stderr(as_json=log_format == "json", verbose=session.verbose)
     settings = ServerSettings(
         interval_s=interval.total_seconds() if interval else INTERVAL_S,
