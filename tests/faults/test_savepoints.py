@@ -105,7 +105,7 @@ def test_a_revision_whose_checkpoints_fail_is_rolled_back_with_the_state(survivo
     applied = survivor.apply()
     assert applied.outcome is ApplyOutcome.ROLLED_BACK
     assert applied.error
-    assert "checkpoints completed" in applied.error.message
+    assert "told to write no state" in applied.error.message
     survivor.judge()
     survivor.change()
     goes_on(survivor)
