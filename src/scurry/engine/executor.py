@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 from scurry.engine import rollback, settling
 from scurry.engine.attempt import Attempt, Services
-from scurry.engine.marks import DerivedMarks
 from scurry.model.desired import RollbackSource
 from scurry.model.errors import AlreadySubmitted, JournalError, PlanOutdated, ScurryError, TargetUnavailable
 from scurry.model.journal import Intent, OperationOutcome, RevisionOutcome
@@ -137,7 +136,7 @@ class Executor:
             services=self.services, lease=self.lease, record=record, replaces=current, stopped_at=stopped_at
         )
         try:
-            attempt.run_steps(DerivedMarks(history))
+            attempt.run_steps(settling.marks(self.services, history))
         except TargetUnavailable as error:
             self._left_open(error)
         except AlreadySubmitted as error:

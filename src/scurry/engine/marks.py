@@ -22,10 +22,12 @@ class DerivedMarks:
     """The marks of the next operation of an application."""
 
     history: History
+    unresolved: str | None = None
+    """the mark of a submit whose fate is not known: as long as its job may still appear, no other one is started"""
 
     def job_id(self) -> str:
         """Return the id for the job of the next submit: 32 hexadecimal digits."""
-        return self._derive("job", self.history.resolved_submits)
+        return self.unresolved or self._derive("job", self.history.resolved_submits)
 
     def trigger_id(self, action: Action = Action.STOP) -> str:
         """Return the id for the next stop or snapshot: 32 hexadecimal digits.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scurry.engine.marks import DerivedMarks
 from scurry.model.errors import PlanOutdated
 from scurry.model.journal import OperationOutcome
 from scurry.model.operation import Action, Delete, Deploy, Operation, Outcome, Resume, Upgrade
@@ -87,6 +88,12 @@ def has_come_about(application: str) -> PlanOutdated:
     )
 
 
+def marks(services: Services, history: History) -> DerivedMarks:
+    """Return the marks of the next operation: for its start that of an interrupted one, as long as that may happen."""
+    late = _unresolved_submit(services.journal.operations(history.application, limit=RECENT))
+    return DerivedMarks(history, unresolved=late[0].steps[late[1]].step.mark if late else None)
+
+
 def was_begun(services: Services, lease: Lease, record: OperationRecord) -> bool:
     """Whether the start of an operation goes on with an interrupted one: its job is the one that was asked for."""
     records = services.journal.operations(lease.application, limit=RECENT)
@@ -136,11 +143,19 @@ def _restored_by(record: OperationRecord) -> FromSnapshot | None:
 
 
 def _unresolved_submit(records: Sequence[OperationRecord]) -> tuple[OperationRecord, int] | None:
-    """Return the newest start that was interrupted before it was known to have happened: its record, and which step."""
+    """Return the newest start that was interrupted before it was known to have happened: its record, and which step.
+
+    A later attempt under its mark that was refused says nothing of it.
+    """
+    landed: set[str] = set()
     for record in records:
         for ordinal, entry in enumerate(record.steps):
-            if entry.step.action is Action.SUBMIT:
-                return (record, ordinal) if entry.is_open else None
+            if entry.step.action is not Action.SUBMIT:
+                continue
+            if entry.is_open and entry.step.mark not in landed:
+                return record, ordinal
+            if entry.outcome is not None:
+                landed.add(entry.step.mark)
     return None
 
 
