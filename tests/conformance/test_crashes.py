@@ -17,7 +17,8 @@ from scurry.model.operation import Action
 from scurry.model.result import ApplyOutcome
 from scurry.model.snapshot import SnapshotKind
 from tests.conformance.crashing import EXERCISES, Survivor, exercise, exercise_twice, survivor_on
-from tests.conformance.stage import Ledger, Stage, is_same
+from tests.conformance.stage import PROJECT, Ledger, Stage, is_same
+from tests.flink.local_flink import stopped_afterwards
 
 pytestmark = [pytest.mark.flink, pytest.mark.network, pytest.mark.timeout(600)]
 
@@ -25,7 +26,9 @@ ALL = bool(os.environ.get("SCURRY_CRASH_POINTS"))
 """whether every operation is killed at every point (a quarter of an hour), or only the most telling ones"""
 SEED = int(os.environ.get("SCURRY_CRASH_SEED", "4"))
 PAIRS = 40 if ALL else 3
-_TELLING = ("stop:", "submit:", "cancel:", "health:", "transaction:", "upload:in-flight", "release:")
+_TELLING = ("stop:", "submit:", "cancel:", "health:", "transaction:", "upload:in-flight")
+_FIRST_OF_ROLLBACK = "1:upgrade/health:"
+"""what comes before is killed in the upgrade, too"""
 
 
 @pytest.fixture(scope="module")
@@ -36,18 +39,62 @@ def survivor(stage: Stage) -> Iterator[Survivor]:
     survivor.ledger.end()
 
 
-def is_wanted(point: str) -> bool:
-    return ALL or any(telling in point for telling in _TELLING)
+@pytest.fixture(scope="module")
+def rest_survivor(stage: Stage, survivor: Survivor, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survivor]:
+    """Another one on the same cluster, of which its project knows nothing but the address."""
+    cluster, folder = stage.cluster(), tmp_path_factory.mktemp("rest")
+    elsewhere = Stage(folder, stage.folder / stage.jar(0))
+    places = f"savepoints: {folder}/savepoints, checkpoints: {stage.folder}/.scurry/state/checkpoints"
+    (folder / "scurry.yaml").write_text(f"targets: {{local: {{kind: rest, url: '{cluster.rest_url}', {places}}}}}\n")
+    survivor = survivor_on(elsewhere, "rest-survivor")
+    yield survivor
+    survivor.ledger.verb("stop")
+
+
+@pytest.fixture(scope="module")
+def adaptive_survivor(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survivor]:
+    """One on a cluster that rescales jobs in place."""
+    folder = tmp_path_factory.mktemp("adaptive")
+    with stopped_afterwards(folder / ".scurry"):
+        elastic = Stage(folder, stage.folder / stage.jar(0))
+        (folder / "scurry.yaml").write_text(
+            PROJECT.replace("slots: 2", "slots: 2, config: {jobmanager.scheduler: adaptive}")
+        )
+        yield survivor_on(elastic, "adaptive-survivor")
+
+
+def is_wanted(name: str, point: str) -> bool:
+    if ALL:
+        return True
+    is_new = name == "upgrade" or point.startswith(("2:", _FIRST_OF_ROLLBACK))
+    return is_new and any(telling in point for telling in _TELLING)
+
+
+def is_killed_everywhere(survivor: Survivor, name: str) -> None:
+    outcome = exercise(survivor, name, at=lambda point: is_wanted(name, point))
+
+    print(f"{survivor.ledger.name}, {name}: killed at {len(outcome.reached)} points, missed {outcome.missed}")
+    assert outcome.failed == {}
+    assert len(outcome.reached) > 3 * len(outcome.missed)
 
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", [name for name, chosen in EXERCISES.items() if ALL or chosen.is_representative])
 def test_what_is_killed_at_any_point_is_carried_through_by_the_next_apply(name: str, survivor: Survivor) -> None:
-    outcome = exercise(survivor, name, at=is_wanted)
+    is_killed_everywhere(survivor, name)
 
-    print(f"{name}: killed at {len(outcome.reached)} points, missed {outcome.missed}")
-    assert outcome.failed == {}
-    assert len(outcome.reached) > 3 * len(outcome.missed)
+
+@pytest.mark.skipif(not ALL, reason="SCURRY_CRASH_POINTS=all")
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", EXERCISES)
+def test_on_a_cluster_that_is_only_known_by_its_address_it_is_too(name: str, rest_survivor: Survivor) -> None:
+    is_killed_everywhere(rest_survivor, name)
+
+
+@pytest.mark.skipif(not ALL, reason="SCURRY_CRASH_POINTS=all")
+@pytest.mark.timeout(3600)
+def test_a_rescale_in_place_that_is_killed_is_carried_through(adaptive_survivor: Survivor) -> None:
+    is_killed_everywhere(adaptive_survivor, "scale")
 
 
 @pytest.mark.timeout(3600)
