@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -39,7 +40,8 @@ class Results:
     def __init__(self, path: Path) -> None:
         self._path = path
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
-        head = json.loads(lines[0]) if lines else {"calls": [], "points": []}
+        head = json.loads(lines[0]) if lines else {"calls": [], "points": [], "about": {}}
+        self.about: dict[str, str] = head["about"]
         self.calls = [Spot(**call) for call in head["calls"]]
         self.points: list[str] = head["points"]
         self.tried: list[dict[str, Any]] = [json.loads(line) for line in lines[1:]]
@@ -49,11 +51,12 @@ class Results:
         """How many faults there were; an upgrade that never made the call to be hit does not count."""
         return sum(entry["injected"] > 0 for entry in self.tried)
 
-    def begin(self, calls: list[Spot], points: list[str]) -> None:
-        """Note the calls of an upgrade, and its crash points."""
+    def begin(self, calls: list[Spot], points: list[str], about: dict[str, str]) -> None:
+        """Note the calls of an upgrade, its crash points, and what is tried."""
         self.calls, self.points = calls, points
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._write({"calls": [asdict(call) for call in calls], "points": points})
+        self.about = about
+        self._write({"calls": [asdict(call) for call in calls], "points": points, "about": about})
 
     def add(self, entry: dict[str, Any]) -> None:
         """Note what became of a fault."""
@@ -72,15 +75,17 @@ def planned(calls: Sequence[Spot], points: Sequence[str], seed: int) -> Iterator
         yield from random.Random(f"{seed}/{turn}").sample(cases, len(cases))
 
 
-def run(results: Results, *, faults: int, seed: int, slice_size: int) -> None:
-    """Inject faults until there are so many, or so many more than before."""
+def run(results: Results, *, faults: int, seed: int, slice_size: int, about: dict[str, str]) -> None:
+    """Inject faults until there are so many, or so many more than before. Refuses to go on with something else."""
+    if results.about and results.about != about:
+        raise SystemExit(f"what was tried before is {results.about}, and this is {about}: begin again with --again")
     enough = min(faults, results.injected + slice_size)
     while results.injected < enough:
         folder = Path(tempfile.mkdtemp(prefix="scurry-reliability-"))
         runtimes = Runtimes(cache=default_cache(), reporter=SilentReporter())
-        with ground(folder, runtimes) as site:
+        with ground(folder, runtimes, rollback_from=about["rollback_from"]) as site:
             if not results.calls:
-                results.begin(*_recorded(site))
+                results.begin(*_recorded(site), about)
             cases = planned(results.calls, results.points, seed)
             for _ in results.tried:
                 next(cases)
@@ -111,6 +116,12 @@ def _inject(site: Ground, cases: Iterator[Case], results: Results, enough: int) 
         if verdict.problem:
             return False
     return True
+
+
+def _commit() -> str:
+    """Return which state of the product is tried: figures of two of them do not go into one table."""
+    command = ["git", "-C", str(RESULTS.parent), "describe", "--always", "--dirty"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def table(tried: Sequence[dict[str, Any]]) -> str:
@@ -144,11 +155,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of their order")
     parser.add_argument("--slice", type=int, default=10**9, help="at most so many in this run; the next one goes on")
     parser.add_argument("--again", action="store_true", help="forget what was tried before")
+    parser.add_argument("--rollback-from", choices=("newest", "stop"), default="newest", help="as in the spec")
     given = parser.parse_args(arguments)
-    path = RESULTS / f"reliability-{given.seed}.jsonl"
+    path = RESULTS / f"reliability-{given.seed}-{given.rollback_from}.jsonl"
     if given.again:
         path.unlink(missing_ok=True)
     results = Results(path)
-    run(results, faults=given.faults, seed=given.seed, slice_size=given.slice)
-    print(f"\n## reliability, seed {given.seed}, {results.injected} of {given.faults} faults\n\n{table(results.tried)}")
+    about = {"commit": _commit(), "rollback_from": given.rollback_from}
+    run(results, faults=given.faults, seed=given.seed, slice_size=given.slice, about=about)
+    told = f"seed {given.seed}, commit {about['commit']}, rollback_from: {given.rollback_from}"
+    print(f"\n## reliability, {told}, {results.injected} of {given.faults} faults\n\n{table(results.tried)}")
     return int(any(entry["problem"] for entry in results.tried))

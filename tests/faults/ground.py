@@ -65,12 +65,15 @@ config:
   restart-strategy.type: fixed-delay
   restart-strategy.fixed-delay.attempts: "1000000"
   restart-strategy.fixed-delay.delay: 200ms
-upgrade: {{mode: {mode}, stop_timeout: {stop_timeout}, health: {{window: {window}}}}}
+upgrade: {{mode: {mode}, stop_timeout: {stop_timeout}, rollback_from: {rollback_from}, health: {{window: {window}}}}}
 """
 
 
 class Ground:
     """The cluster, the proxy, the project and its application."""
+
+    rollback_from = "newest"
+    """not the default, `stop`: a rollback from there writes twice, by decision 9, what was committed since"""
 
     def __init__(self, folder: Path, jar: Path, clusters: LocalClusters, settings: ClusterSettings) -> None:
         self.folder = folder
@@ -107,7 +110,8 @@ class Ground:
         with zipfile.ZipFile(shutil.copy(self._jar, self.folder / "ledger.jar"), "a") as packed:
             packed.writestr("build", str(self._builds))
         mine = [f"out={self.output}", f"trouble={self.trouble}", *arguments]
-        policy = {"mode": "savepoint", "stop_timeout": "30s", "window": "20s", **spec}
+        policy = {"mode": "savepoint", "stop_timeout": "30s", "window": "20s", "rollback_from": self.rollback_from}
+        policy |= spec
         self.spec.write_text(SPEC.format(name=NAME, version=VERSION, args=json.dumps(mine), **policy))
 
     def open(self) -> Workspace:
@@ -240,11 +244,12 @@ def told_by(verb: Callable[[], Applied]) -> str:
 
 
 @contextmanager
-def ground(folder: Path, runtimes: Runtimes) -> Iterator[Ground]:
+def ground(folder: Path, runtimes: Runtimes, *, rollback_from: str = "newest") -> Iterator[Ground]:
     """Start it, with the application running. Nothing of it is left at the end."""
     with stopped_afterwards(folder / ".cluster") as clusters:
         settings = small(folder / ".cluster", runtimes.flink(VERSION), runtimes.java(VERSION), slots=4)
         stage = Ground(folder, jar_of(SOURCE, runtimes, VERSION), clusters, settings)
+        stage.rollback_from = rollback_from
         with stage.proxy:
             stage.write_project()
             stage.change()
