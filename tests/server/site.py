@@ -127,7 +127,14 @@ class Running:
         """Stop it and return its exit code."""
         if self.process.poll() is None:
             self.send(number)
-        code = self.process.wait(PATIENCE_S)
+        try:
+            code = self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.send(signal.SIGABRT)  # it shows where each of its threads stands
+            self.process.wait(PATIENCE_S)
+            self._reader.join(5)
+            shown = "\n".join(str(line["message"]) for line in self.lines[-200:])
+            raise AssertionError(f"it does not end:\n{shown}") from None
         self._reader.join(5)
         return code
 
@@ -143,7 +150,7 @@ def start_server(folder: Path, *arguments: str, environment: dict[str, str] | No
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **(environment or {})},
+        env={**os.environ, "PYTHONFAULTHANDLER": "1", **(environment or {})},
     )
     return Running(process=process)
 

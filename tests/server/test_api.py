@@ -165,7 +165,12 @@ def test_what_is_frozen_is_not_changed_until_it_is_thawed(client: Client, site: 
     assert client.ask("DELETE", "/api/v1/freezes?scope=application:shop").status == 200
     assert client.change("shop", "stop")[-1]["applied"]["outcome"] == "suspended"
     assert client.refused("DELETE", "/api/v1/freezes?scope=application:shop") == (404, "unknown")
-    assert client.refused("POST", "/api/v1/freezes", {"scope": "nonsense", "reason": ""}) == (400, "bad-request")
+    for scope, expected in (
+        ("nonsense:shop", (400, "bad-request")),
+        ("application:slip", (409, "plan-error")),
+        ("target:slip", (422, "workspace-error")),
+    ):
+        assert client.refused("POST", "/api/v1/freezes", {"scope": scope, "reason": "why"}) == expected
 
 
 WRONG: tuple[tuple[str, str, Any, tuple[int, str]], ...] = (

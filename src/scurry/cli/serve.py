@@ -2,8 +2,8 @@
 
 import os
 import signal
-import threading
 from datetime import timedelta
+from queue import SimpleQueue
 from typing import Annotated
 
 import typer
@@ -85,10 +85,11 @@ def serve(  # noqa: PLR0913, PLR0917 - options of one command
         grace_s=GRACE_S if grace is None else grace.total_seconds(),
     )
     server = Server(session.workspace.project, settings)
-    stop = threading.Event()
+    # Not an `Event`: a signal that comes while its lock is held, by the very thread that waits, would hang for ever.
+    stop: SimpleQueue[int] = SimpleQueue()
     for number in _SIGNALS:
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda number, _: stop.put(number))
     if address != "none":
         listen(server, address, server.token)
-    server.run(stop)
+    server.run(until=stop.get)
     return DONE

@@ -19,6 +19,8 @@ from scurry.server.webhook import Webhook
 from scurry.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scurry.model.project import Project
     from scurry.model.result import Applied
     from scurry.server.settings import ServerSettings
@@ -100,13 +102,13 @@ class Server:
             self._changes -= 1
             self._changed.notify_all()
 
-    def run(self, until: threading.Event) -> bool:
-        """Run until an event is set. Returns whether everything in hand came to its end, and was not handed over."""
+    def run(self, *, until: Callable[[], object]) -> bool:
+        """Run until a function returns. Returns whether everything in hand came to its end, and was not handed over."""
         self.loop.beat_at = time.monotonic()
         loop = threading.Thread(target=self.loop.run, name="loop", daemon=True)
         loop.start()
         logger.info("server %s looks after the project in %s", self.settings.name, self.workspace.project.root)
-        until.wait()
+        until()
         self._is_stopping = True
         logger.info("stopping: %d operations in hand", self.loop.crew.in_hand + self._changes)
         self.loop.stop()

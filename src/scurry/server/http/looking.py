@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scurry import __version__
+from scurry import __version__, freezing
 from scurry.model.desired import ArtifactKind
 from scurry.model.errors import ArtifactError, JournalError
 from scurry.server import wire
@@ -85,8 +85,10 @@ def freezes(call: Call) -> wire.FreezesAnswer:
 def freeze(call: Call) -> wire.FreezesAnswer:
     """Let nothing in a scope be changed until it is thawed."""
     asked = call.body(wire.FreezeAsked)
+    workspace = call.workspace
+    workspace.assembly.journal = workspace.assembly.journal.known_as(asked.by or call.who)
     try:
-        call.server.workspace.journal.freeze(asked.scope, reason=asked.reason, by=asked.by)
+        freezing.freeze(workspace, [asked.scope], reason=asked.reason)
     except JournalError as error:
         raise BadRequest(error.message) from error
     return freezes(call)
