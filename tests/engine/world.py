@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -118,7 +118,7 @@ class Unsteady(MemoryTarget):
         self.restarts_when_rescaled = False
         """for ever, until `recover`"""
         self.rewound: set[str] = set()
-        """jobs that a person, or the spec, had start from less than was committed: what they commit again is wanted"""
+        """jobs that a person, or the spec, had start from some other state than the newest: what follows is wanted"""
         self.wishes: dict[str, Desired] = {}
         """job id → what it was started as"""
 
@@ -139,7 +139,7 @@ class Unsteady(MemoryTarget):
         end = 0
         for commit in self._memory.output:
             if commit.job_id in self.rewound:
-                end = min(end, commit.first)
+                end = commit.first
             assert commit.first == end, f"{end} records are committed, and then comes number {commit.first}"
             end = commit.end
         return end
@@ -230,15 +230,15 @@ class Unsteady(MemoryTarget):
         return outcome
 
     def _check_state(self, job_id: str, position: int, context: StepContext, desired: Desired) -> None:
-        committed = self.committed()
-        if position >= committed:
-            return
         operation = getattr(context, "operation", None)
         by_spec = isinstance(context.restore, Stateless) and desired.upgrade.mode is UpgradeMode.STATELESS
-        assert by_spec or operation in self.permitted, (
+        if by_spec or operation in self.permitted:
+            self.rewound.add(job_id)
+            return
+        committed = self.committed()
+        assert position >= committed, (
             f"a job starts at record {position}, and {committed} are committed: {context.restore}"
         )
-        self.rewound.add(job_id)
 
 
 def _is_live(entry: MemoryJob) -> bool:
@@ -286,6 +286,21 @@ class World:
 
     def close(self) -> None:
         self.database.close()
+
+    def signature(self) -> Hashable:
+        """Return what tells this world from others, but for the time: equal ones go on alike."""
+        database, memory = self.database, self.target._memory
+        return (
+            *database.rows("SELECT number, digest, outcome FROM revision"),
+            *database.rows("SELECT number, kind, revision, outcome FROM operation"),
+            *database.rows("SELECT operation, action, mark, error, finished_at IS NULL, outcome IS NULL FROM step"),
+            *database.rows(
+                "SELECT intent, current_revision, job_id, stopped, deleted, restored IS NULL FROM application"
+            ),
+            *((id, entry.job.state, entry.job.restored_from) for id, entry in memory.jobs.items()),
+            *sorted(snapshot.location for snapshot in memory.savepoints.values() if "/chk-" not in snapshot.location),
+            *(step.mark for _, step, _ in self.target.late),
+        )
 
     def journal(self) -> SqlJournal:
         return SqlJournal(self.database, clock=self.clock, owner="tester")
