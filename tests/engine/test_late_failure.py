@@ -11,6 +11,7 @@ import pytest
 
 from scurry.engine import recovery
 from scurry.model.desired import HealthPolicy, UpgradePolicy
+from scurry.model.errors import RejectedByTarget
 from scurry.model.journal import OperationOutcome, RevisionOutcome
 from scurry.model.observed import JobFailure, JobState, Observed
 from scurry.model.operation import Action, Outcome, Step
@@ -149,6 +150,38 @@ def test_what_cannot_be_read_by_the_revision_before_is_left_and_said_to_be_writt
     assert len(workshop.lineage_of_state()) == 2
     workshop.observe()
     assert written_twice(workshop) > 0
+
+
+class NoWayBack(LateTarget):
+    """Refuses to start the first variant a second time."""
+
+    def run(self, step: Step, context: StepContext) -> Outcome:
+        desired = context.desired
+        is_first = desired is not None and desired.artifact == wish().artifact
+        if step.action is Action.CHECK and is_first and self._load().jobs:
+            raise RejectedByTarget("its jar cannot be read", target=self.name)
+        return super().run(step, context)
+
+
+@pytest.mark.parametrize("loops", [False, True])
+def test_where_neither_revision_can_run_the_application_stands_still_with_its_state(
+    tmp_path: Path, loops: bool
+) -> None:
+    workshop = Workshop(tmp_path, NoWayBack)
+    target(workshop).loops = loops
+    workshop.apply(wish())
+
+    result = workshop.apply(LATE)
+
+    assert result.outcome is ApplyOutcome.SUSPENDED
+    assert result.error
+    assert "The rollback was tried and failed, too: its jar cannot be read" in result.error.message
+    assert result.snapshot
+    assert f"Its state is safe in {result.snapshot.location}" in result.error.message
+    assert "\n  scurry start shop" in (result.error.hint or "")
+    assert not workshop.live_jobs()
+    if loops:  # it was cancelled, which is a last word; of one that failed by itself the server tries a recovery, once
+        assert recover(workshop) is None
 
 
 def recover(workshop: Workshop) -> recovery.Decision:

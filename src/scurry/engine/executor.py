@@ -7,6 +7,7 @@ and a job that is not healthy is replaced by the last healthy revision, from the
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
@@ -28,6 +29,7 @@ from scurry.model.operation import (
     Suspend,
     Upgrade,
 )
+from scurry.model.plan import Change
 from scurry.model.result import Applied, ApplyOutcome, Failure
 from scurry.model.snapshot import FromSnapshot, Stateless
 
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
     from scurry.model.desired import Desired
     from scurry.model.journal import History, Lease, Revision
-    from scurry.model.plan import Change, Plan
+    from scurry.model.plan import Plan
     from scurry.model.snapshot import Restore, Snapshot
 
 _STARTS_LOOKED_AT = 20
@@ -228,8 +230,20 @@ class Executor:
         except (JournalError, TargetUnavailable) as error:
             raise rollback.interrupted(error, failure) from error
         except ScurryError as error:
-            return rollback.left_as_it_is(observed, history, revision, rollback.both(failure, error), attempt)
+            observed = self._put_down(attempt)
+            return rollback.left_as_it_is(observed, self._history(), revision, rollback.both(failure, error), attempt)
         return rollback.told(result, failure, again=wrote_on and from_before)
+
+    def _put_down(self, attempt: Attempt) -> Observed:
+        """Neither revision can run: the bad one is cancelled, so that the application stands still with its state."""
+        observed = self._look(attempt, self._history())
+        if observed.live is None or observed.live.id != attempt.job_id:
+            return observed
+        operation = Suspend(job_id=attempt.job_id, snapshot=False)
+        change = Change(operation=operation, reason="it is not healthy, and the revision before it cannot start")
+        with suppress(ScurryError):  # then it is told how it was left
+            self._apply(change, self._history(), may_roll_back=False)
+        return self._look(attempt, self._history())
 
     def _go_back_further(self, failed: Desired, attempt: Attempt) -> Applied | None:
         """The revision before cannot read what the failed one wrote: it goes on from where itself was stopped."""
