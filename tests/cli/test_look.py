@@ -121,7 +121,9 @@ def test_diff_shows_what_differs_between_two_revisions(running: Desk) -> None:
     assert "do not differ" in running.done("diff", "shop", "1", "1").out
     document = running.done("diff", "shop", "2", "1", "--json").document
     check_document("diff", document)
-    assert document["differences"] == [{"field": "parallelism", "before": "2", "after": "1", "impact": "rescale"}]
+    assert document["differences"] == [
+        {"field": "parallelism", "before": "2", "after": "1", "impact": "rescale", "details": []}
+    ]
     result = running.run("diff", "shop", "1", "7")
     assert result.code == 1
     assert "has no revision 7" in result.err
