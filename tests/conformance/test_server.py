@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from tests.server.site import Running
 
 pytestmark = [pytest.mark.flink, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(autouse=True)
+def _forgotten_at_the_end(ledger: Ledger) -> Iterator[None]:
+    """Delete the test's application: else the next test's server would put its job back, as it should."""
+    yield
+    ledger.verb("delete", snapshot=False, wait=timedelta(seconds=PATIENCE_S))
 
 
 @pytest.fixture
