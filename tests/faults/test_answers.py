@@ -34,6 +34,24 @@ FAILED = whole(
         }
     ),
 )
+WRITTEN = whole(
+    200,
+    json.dumps(
+        {
+            "status": {"id": "COMPLETED"},
+            "operation": {
+                "failure-cause": {
+                    "class": "E",
+                    "stack-trace": "java.util.concurrent.CompletionException: org.apache.flink.runtime.scheduler."
+                    "stopwithsavepoint.StopWithSavepointStoppingException: A savepoint has been created at:"
+                    f" file:/sp/savepoint-1, but the corresponding job {JOB} failed during stopping. The savepoint is"
+                    " consistent, but might have uncommitted transactions. If you want to commit the transaction"
+                    " please restart a job from this savepoint.\n\tat a.b.C.d(C.java:1)\n",
+                }
+            },
+        }
+    ),
+)
 OOPS = whole(500, "<html>oops</html>", content_type="text/html")
 PAGE = whole(200, "<html>log in</html>", content_type="text/html")
 INTERNAL = flink_error(500, "Internal server error.")
@@ -102,6 +120,21 @@ def test_a_stop_that_cannot_be_asked_after_has_not_failed(answer: Answer) -> Non
 def test_a_stop_that_failed_has_failed_though_the_job_cannot_be_asked_after() -> None:
     with pytest.raises(RejectedByTarget, match="No space left"):
         stopping(TRIGGER, FAILED, INTERNAL)
+
+
+def status(word: str) -> Answer:
+    return whole(200, json.dumps({"status": word}))
+
+
+def test_a_job_that_died_after_its_savepoint_was_written_is_stopped_with_that_savepoint() -> None:
+    """Its sinks may have committed what is in it: from an older state that would be written twice."""
+    snapshot = stopping(TRIGGER, WRITTEN, status("RUNNING"), status("FAILING"), status("FAILED"))
+    assert (snapshot.location, snapshot.job_id) == ("file:/sp/savepoint-1", JOB)
+
+
+def test_whether_that_job_has_ended_has_to_be_known() -> None:
+    with pytest.raises(TargetUnavailable):
+        stopping(TRIGGER, WRITTEN, status("RUNNING"), INTERNAL)
 
 
 def test_a_stop_that_was_done_has_its_savepoint() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,14 @@ _FASTEST_POLL_S, _SLOWEST_POLL_S = 0.005, 0.5
 _SHARE = 0.1
 """of the time that a savepoint took may be lost by looking too late: while a job is stopped, records wait"""
 _WORTH_TELLING_S = 2.0
+_WRITTEN = re.compile(
+    r"A savepoint has been created at: (?P<location>\S+), but the corresponding job \w+ failed during"
+)
+"""`StopWithSavepointStoppingException`: a task died after the savepoint was written and before all had ended.
+
+The job fails for good then. Sinks may have committed what is in the savepoint: from anything older it would be written
+twice. So the stop is done, and this is its savepoint.
+"""
 _NOT_STOPPED = "It was not stopped, and its state is safe. When the cause is gone, run the same command again."
 _SYNCHRONOUS = "SYNC_SAVEPOINT"
 """how the checkpoint statistics name the savepoint of a stop"""
@@ -63,7 +72,7 @@ class Ending:
             with undecided():
                 answer = self.rest.savepoint_status(job_id, step.mark)
             if answer.completed:
-                return self._result(answer, step, what)
+                return self._result(answer, step, what, activity)
             if elapsed > _WORTH_TELLING_S:
                 activity.describe(self._progress(job_id, elapsed))
         raise TargetUnavailable(
@@ -119,20 +128,27 @@ class Ending:
                 activity.describe(f"the job is {state.value}")
         raise AssertionError("waits without a limit")
 
-    def _result(self, answer: OperationAnswer, step: Step, what: str) -> Snapshot:
+    def _savepoint_at(self, location: str, step: Step) -> Snapshot:
+        return Snapshot(
+            kind=SnapshotKind.SAVEPOINT,
+            location=location,
+            taken_at=self.clock.now(),
+            job_id=step.inputs["job_id"],
+            format=SnapshotFormat.CANONICAL,
+            drained=bool(step.inputs.get("drain")),
+        )
+
+    def _result(self, answer: OperationAnswer, step: Step, what: str, activity: Activity) -> Snapshot:
         job_id: str = step.inputs["job_id"]
         result = answer.operation
         if result is not None and result.location:
-            return Snapshot(
-                kind=SnapshotKind.SAVEPOINT,
-                location=result.location,
-                taken_at=self.clock.now(),
-                job_id=job_id,
-                format=SnapshotFormat.CANONICAL,
-                drained=bool(step.inputs.get("drain")),
-            )
+            return self._savepoint_at(result.location, step)
         if result is None or result.failure_cause is None:
             raise RejectedByTarget(f"{what} of job {job_id[:8]} ended without a savepoint", target=self.target)
+        if written := _WRITTEN.search(result.failure_cause.stack_trace):
+            with undecided():
+                self._await_end(job_id, activity)
+            return self._savepoint_at(written["location"], step)
         raise self._told(self.rest.failure(result.failure_cause, doing=what), job_id, what)
 
     def _told(self, error: RejectedByTarget, job_id: str, what: str) -> RejectedByTarget:
