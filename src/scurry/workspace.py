@@ -241,7 +241,7 @@ class Workspace:
         confirm: Confirm,
         wait: timedelta | None = None,
     ) -> Applied:
-        """Go back to an earlier revision, with the state that there is."""
+        """Go back to an earlier revision, with the state that there is, its own newest (`own`), or a named snapshot."""
         from scurry.engine import verbs
 
         revision = self.revision(application, to) if to is not None else None
