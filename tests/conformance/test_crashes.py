@@ -43,7 +43,7 @@ def survivor(stage: Stage) -> Iterator[Survivor]:
 def rest_survivor(stage: Stage, survivor: Survivor, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survivor]:
     """Another one on the same cluster, of which its project knows nothing but the address."""
     cluster, folder = stage.cluster(), tmp_path_factory.mktemp("rest")
-    elsewhere = Stage(folder, stage.folder / stage.jar(0))
+    elsewhere = Stage(folder, stage._jar)
     places = f"savepoints: {folder}/savepoints, checkpoints: {stage.folder}/.scurry/state/checkpoints"
     (folder / "scurry.yaml").write_text(f"targets: {{local: {{kind: rest, url: '{cluster.rest_url}', {places}}}}}\n")
     survivor = survivor_on(elsewhere, "rest-survivor")
@@ -56,7 +56,7 @@ def adaptive_survivor(stage: Stage, tmp_path_factory: pytest.TempPathFactory) ->
     """One on a cluster that rescales jobs in place."""
     folder = tmp_path_factory.mktemp("adaptive")
     with stopped_afterwards(folder / ".scurry"):
-        elastic = Stage(folder, stage.folder / stage.jar(0))
+        elastic = Stage(folder, stage._jar)
         (folder / "scurry.yaml").write_text(
             PROJECT.replace("slots: 2", "slots: 2, config: {jobmanager.scheduler: adaptive}")
         )

@@ -200,3 +200,20 @@ def test_a_failed_upgrade_without_state_puts_the_old_revision_back_with_its_stat
     assert world.run(people.apply(stateless)).outcome is ApplyOutcome.ROLLED_BACK
     (live,) = world.target.live()
     assert world.target._memory.jobs[live.id].state.position >= 10
+
+
+def test_a_stopped_revision_is_not_put_back_without_its_state(world: World) -> None:
+    """What failed was to start without state, by its own word."""
+    world.run(people.stop())
+    stateless = replace(bad("fails"), upgrade=UpgradePolicy(mode=UpgradeMode.STATELESS, health=WINDOW))
+    assert world.run(people.apply(stateless)).outcome is ApplyOutcome.ROLLED_BACK
+    (live,) = world.target.live()
+    assert world.target._memory.jobs[live.id].state.position >= 10
+
+
+def test_who_has_said_none_is_not_asked_for_a_snapshot_again(world: World) -> None:
+    never_well = replace(bad("fails", rollback=False), upgrade=UpgradePolicy(mode=UpgradeMode.STATELESS, health=WINDOW))
+    world.run(people.delete(snapshot=False))
+    world.run(people.apply(never_well))
+    world.run(people.start("none"))
+    assert world.run(people.apply(GOOD)).outcome is ApplyOutcome.CONVERGED

@@ -229,8 +229,8 @@ class Story(RuleBasedStateMachine):
                 assert drained
                 self.world.run(people.start(drained.location))
             case Refused() if "no snapshot" in error.message:
-                left = self.world.history().latest_snapshot
-                self.world.run(people.start(left.location if left else "none"))
+                known = restore.all_known(self.world.observe(), self.world.history())
+                self.world.run(people.start(known[0].location if known else "none"))
             case RejectedByTarget() | Refused() if self.world.target.live():
                 # It cannot write a savepoint, or has completed no checkpoint: it is cancelled, by a person's word.
                 self.world.run(people.stop(snapshot=False))

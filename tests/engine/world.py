@@ -34,7 +34,7 @@ from scurry.model.ports import Activity, ArtifactStore, Secrets, StepContext
 from scurry.model.reporting import SilentActivity, SilentReporter
 from scurry.model.result import Applied
 from scurry.model.snapshot import Restore, Stateless
-from scurry.targets.memory import Memory, MemoryJob, MemoryTarget
+from scurry.targets.memory import Memory, MemoryJob, MemoryTarget, State
 from scurry.testing.crash_points import CrashPoints, Recording
 from tests.engine.memory_database import MemoryDatabase
 from tests.targets.memory_rig import FakeClock, NoArtifacts, PlainSecrets
@@ -119,6 +119,8 @@ class Unsteady(MemoryTarget):
         """for ever, until `recover`"""
         self.rewound: set[str] = set()
         """jobs that a person, or the spec, had start from some other state than the newest: what follows is wanted"""
+        self.told: int | None = None
+        """where a person, or the spec, had it start, as long as nothing was committed since"""
         self.wishes: dict[str, Desired] = {}
         """job id → what it was started as"""
 
@@ -232,13 +234,19 @@ class Unsteady(MemoryTarget):
     def _check_state(self, job_id: str, position: int, context: StepContext, desired: Desired) -> None:
         operation = getattr(context, "operation", None)
         by_spec = isinstance(context.restore, Stateless) and desired.upgrade.mode is UpgradeMode.STATELESS
-        if by_spec or operation in self.permitted:
-            self.rewound.add(job_id)
-            return
         committed = self.committed()
-        assert position >= committed, (
-            f"a job starts at record {position}, and {committed} are committed: {context.restore}"
-        )
+        if by_spec or operation in self.permitted:
+            self.told = position
+        least = committed if self.told is None else self.told
+        assert position >= least, f"a job starts at record {position}, and {least} are committed: {context.restore}"
+        if position != committed:
+            self.rewound.add(job_id)
+
+    def _commit(self, memory: Memory, application: str, state: State) -> None:
+        before = len(memory.output)
+        super()._commit(memory, application, state)
+        if len(memory.output) > before:
+            self.told = None
 
 
 def _is_live(entry: MemoryJob) -> bool:

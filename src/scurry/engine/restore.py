@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scurry.model.observed import Observed
 
 
+SAID_NONE = "--from none"
 _NAME_A_STATE = (
     "Name a snapshot, or say that it may start without state:\n"
     "  scurry start {application} --from SNAPSHOT\n"
@@ -63,10 +64,20 @@ def for_resume(desired: Desired, observed: Observed, history: History) -> Restor
         return FromSnapshot(snapshot=found)
     if never_had_state(observed, history):
         return Stateless(why="there never was any state")
+    if _began_anew(observed, history):
+        return Stateless(why=f"{SAID_NONE} was said before, and nothing was kept since")
     raise Refused(
         f"no snapshot of {desired.application!r} is known to start from, though it did run",
         hint=_NAME_A_STATE.format(application=desired.application),
     )
+
+
+def _began_anew(observed: Observed, history: History) -> bool:
+    """Whether a person had the last job start from none, and that did not get to have any state of its own."""
+    begun: Restore | None = getattr(history.last.operation, "restore", None) if history.last else None
+    if not isinstance(begun, Stateless) or begun.why != SAID_NONE or history.restored is not None:
+        return False
+    return any(job.id == history.job_id and not job.checkpoints.completed for job in observed.jobs)
 
 
 def never_had_state(observed: Observed, history: History) -> bool:
@@ -82,7 +93,7 @@ def named(choice: str, observed: Observed, history: History, *, now: datetime) -
     from scurry.model.snapshot import SnapshotKind
 
     if choice == "none":
-        return Stateless(why="--from none")
+        return Stateless(why=SAID_NONE)
     found = newest(observed, history)
     if choice == "latest":
         if found is None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scurry.engine.attempt import Attempt
     from scurry.model.desired import Desired
     from scurry.model.errors import JournalError, ScurryError, TargetUnavailable
-    from scurry.model.journal import History
+    from scurry.model.journal import History, Revision
     from scurry.model.observed import Observed
 
 
@@ -41,14 +41,15 @@ def after_failure(
     if not failed.upgrade.rollback or healthy is None or healthy.desired.digest() == failed.digest():
         return None
     reason = f"roll back to revision {healthy.number}, the last healthy one"
-    restore = _state_before(attempt) if from_before or not has_own_state(attempt, observed) else FromLatest()
+    own = not from_before and has_own_state(attempt, observed)
+    restore = FromLatest() if own else _state_before(attempt, healthy, observed, history)
     mode = healthy.desired.upgrade.mode
+    if isinstance(restore, FromLatest) and observed.live is None:
+        kept = restores.newest(observed, history)
+        restore = FromSnapshot(snapshot=kept) if kept else None
+    if restore is None:
+        return None
     if observed.live is None:
-        if isinstance(restore, FromLatest):
-            kept = restores.newest(observed, history)
-            if kept is None:
-                return None
-            restore = FromSnapshot(snapshot=kept)
         return Change(operation=Resume(desired=healthy.desired, restore=restore), reason=reason)
     if isinstance(restore, FromLatest):
         # What is newest now is not when the job ends: it is cancelled, and what it has left then is gone on from.
@@ -81,11 +82,21 @@ def does_not_fit(message: str) -> bool:
     return known is not None and known.trouble.id in _UNFIT
 
 
-def _state_before(attempt: Attempt) -> Restore:
-    """Return what the failed revision started from. Where that was to be nothing, what its predecessor has left."""
-    if isinstance(attempt.restore, Stateless) and attempt.snapshot:
-        return FromSnapshot(snapshot=attempt.snapshot)
-    return attempt.restore
+def _state_before(attempt: Attempt, healthy: Revision, observed: Observed, history: History) -> Restore | None:
+    """Return what the failed revision started from. Where that was to be nothing, what its predecessors have left.
+
+    That the failed one starts without state was its own word, not that of the one that is put back: None when nothing
+    is known that it could go on from.
+    """
+    if not isinstance(attempt.restore, Stateless):
+        return attempt.restore
+    known = [found for found in restores.all_known(observed, history) if found.job_id != attempt.job_id]
+    left = next((found for found in known if found.revision == healthy.number), next(iter(known), None))
+    kept = attempt.snapshot or left
+    if kept:
+        return FromSnapshot(snapshot=kept)
+    policy = healthy.desired.upgrade
+    return attempt.restore if policy.mode is UpgradeMode.STATELESS or not policy.health.checkpoints else None
 
 
 def both(failure: Failure, error: ScurryError) -> Failure:
