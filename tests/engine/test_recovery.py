@@ -350,6 +350,23 @@ def test_a_start_that_was_interrupted_goes_on() -> None:
     assert operation == Resume(desired=wish(2), restore=FromSnapshot(snapshot=stopped), recovery=True)
 
 
+def _failed_for_want_of_slots() -> OperationRecord:
+    resume = Resume(desired=wish(2), restore=FromSnapshot(snapshot=STOPPED_AT))
+    record = done(resume, at=ago(minutes=2), outcome=OperationOutcome.FAILED)
+    return msgspec.structs.replace(record, error="not enough free slots: 2 are needed, 0 are free")
+
+
+def test_a_start_that_failed_for_want_of_the_cluster_is_tried_again() -> None:
+    operation = change(decided(None, history(stopped=True, last=_failed_for_want_of_slots()))).operation
+    assert isinstance(operation, Resume)
+    assert operation.restore == FromSnapshot(snapshot=STOPPED_AT)
+
+
+def test_but_not_where_recovery_is_only_to_tell() -> None:
+    past = history(stopped=True, last=_failed_for_want_of_slots(), recovery=RecoveryPolicy.ALERT)
+    assert alert(decided(None, past)).code == "stands-still"
+
+
 def test_a_start_that_failed_is_not_tried_again_and_again() -> None:
     resume = Resume(desired=wish(2), restore=FromSnapshot(snapshot=STOPPED_AT))
     last = msgspec.structs.replace(

@@ -130,9 +130,16 @@ def _ended(case: _Case) -> Decision:
 
 
 def _stands_still(case: _Case) -> Decision:
-    """We stopped it to start it again. If that was interrupted, it goes on; if it failed, it would fail again."""
+    """We stopped it to start it again. If that was interrupted, it goes on; if it failed, it would fail again.
+
+    But not if the cluster was the cause, whose TaskManagers come back: then it is tried again, which a back-off delays.
+    """
     last = case.history.last
     if last is not None and last.outcome is OperationOutcome.FAILED:
+        known = failures.recognise(last.error or "")
+        of_cluster = known is not None and known.trouble.blame is failures.Blame.CLUSTER
+        if of_cluster and case.desired.recovery is not RecoveryPolicy.ALERT:
+            return case.plan(_resume(case, case.desired, f"could not be started for want of the cluster: {last.error}"))
         kept = restores.newest(case.observed, case.history)
         told = f" Its state is safe in {kept.location}." if kept else ""
         todo = f"When the cause is gone, run:\n  scurry start {case.name}"
