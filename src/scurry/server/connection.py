@@ -101,9 +101,9 @@ class ServerConnection:
             )
         except urllib3.exceptions.HTTPError as error:
             if method != "GET" and not isinstance(error, _NOT_SENT):
-                raise self._lost(type(error).__name__) from error
+                raise self._lost(_why(error)) from error
             raise ServerUnavailable(
-                f"the server at {self.url} does not answer: {type(error).__name__}",
+                f"the server at {self.url} does not answer: {_why(error)}",
                 hint="To work without it, leave --server (SCURRY_SERVER) out.",
             ) from error
 
@@ -200,3 +200,17 @@ def _lines(answer: urllib3.BaseHTTPResponse) -> Iterator[wire.Line]:
 def quoted(name: str) -> str:
     """Return a name as a part of a path."""
     return quote(name, safe="@")
+
+
+def _why(error: urllib3.exceptions.HTTPError) -> str:
+    """Return the reason in words: the system's own, where there is one below."""
+    match error:
+        case urllib3.exceptions.NameResolutionError():
+            return "there is no host of that name"
+        case urllib3.exceptions.NewConnectionError():
+            cause = error.__cause__
+            return (cause.strerror if isinstance(cause, OSError) else None) or "no connection"
+        case urllib3.exceptions.TimeoutError():
+            return "it took too long"
+        case _:
+            return "the connection broke"
