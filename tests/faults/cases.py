@@ -111,12 +111,15 @@ def some(cases: Sequence[Case], count: int, *, seed: int) -> list[Case]:
 MOMENTS: dict[str, Spot] = {
     "before the stop": Spot(after="", method=_STOP[0], path=_STOP[1], nth=1),
     "during the stop": Spot(after="", method=_STOP[0], path=_STOP[1], nth=1),
+    "after its savepoint is written": Spot(after="", method=_STOP[0], path=_STOP[1], nth=1),
     "between stop and start": Spot(after="", method=_RUN[0], path=_RUN[1], nth=1),
     "between submitted and answered": Spot(after="", method=_RUN[0], path=_RUN[1], nth=1),
     "in the health window": Spot(after=" ".join(_RUN), method="GET", path="/jobs/overview", nth=1),
     "after its first checkpoint": Spot(after=" ".join(_RUN), method="GET", path="/jobs/overview", nth=1),
 }
 """moments of an upgrade → the call at which they are"""
+_AWAITED = ("after its savepoint is written", "after its first checkpoint")
+"""moments that do not come by themselves when their call is made"""
 _FAULTS = {
     "before the stop": Fault.RESET_BEFORE,
     "between stop and start": Fault.RESET_BEFORE,
@@ -128,6 +131,8 @@ def killed(role: str, moment: str) -> Case:
     """Return the kill of a Flink process at a moment; it is started again at once."""
 
     def rules(ground: Ground) -> Sequence[Rule]:
+        _prepare(ground, moment)
+
         def strike() -> None:
             _await(ground, moment)
             ground.kill(role)
@@ -142,12 +147,21 @@ def _await(ground: Ground, moment: str) -> None:
     """The call is held back until the moment has come."""
     if moment == "after its first checkpoint":
         ground.await_checkpoint()
+    elif moment == "after its savepoint is written":
+        ground.await_savepoint()
+
+
+def _prepare(ground: Ground, moment: str) -> None:
+    if moment == "after its savepoint is written":
+        ground.linger()
 
 
 def forgetful(moment: str) -> Case:
     """Return a JobManager that dies and is back before anybody asks again: it answers, and knows no job."""
 
     def rules(ground: Ground) -> Sequence[Rule]:
+        _prepare(ground, moment)
+
         def strike() -> None:
             _await(ground, moment)
             ground.kill("jobmanager")
@@ -174,7 +188,7 @@ def signals() -> list[Case]:
     return [
         *(killed(role, moment) for role in roles for moment in MOMENTS),
         *(forgetful(moment) for moment in MOMENTS),
-        *(paused(role, moment) for role in roles for moment in MOMENTS),
+        *(paused(role, moment) for role in roles for moment in MOMENTS if moment not in _AWAITED),
     ]
 
 

@@ -87,6 +87,7 @@ class Ground:
         self._jar = jar
         self._builds = 0
         self._beside: list[threading.Thread] = []
+        self._written_before: set[str] = set()
         self.proxy = FaultProxy(clusters.ensure(settings).rest_url)
         self.trouble.mkdir()
         self.savepoints.mkdir()
@@ -164,6 +165,23 @@ class Ground:
             while not rest.checkpoints(live).counts.completed and time.monotonic() < deadline:
                 time.sleep(0.02)
 
+    def linger(self) -> None:
+        """Have the running job not come to its end when it is stopped, until `await_savepoint` has seen what it wants.
+
+        Its savepoint is written and the output in it committed by then.
+        """
+        self._written_before = {path.name for path in self.savepoints.iterdir()}
+        (self.trouble / "linger").touch()
+
+    def await_savepoint(self) -> None:
+        """Wait until the savepoint of a stop is written, and its output committed. The job lingers a moment longer."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            if {path.parent.name for path in self.savepoints.glob("*/_metadata")} - self._written_before:
+                break
+            time.sleep(0.02)
+        time.sleep(0.5)
+
     def judge(self) -> None:
         """Wait until one job has written something new, and check all of it. Fails with what is wrong."""
         live = self.live_jobs()
@@ -226,6 +244,7 @@ class Ground:
 
     def restored(self) -> None:
         """Wait until the cluster is whole again."""
+        (self.trouble / "linger").unlink(missing_ok=True)
         while self._beside:
             self._beside.pop().join()
         self.restore_cluster()

@@ -99,6 +99,50 @@ def test_a_savepoint_that_is_still_slow_for_the_next_command_is_waited_for_by_it
     goes_on(survivor)
 
 
+def test_a_job_that_dies_after_its_savepoint_was_written_is_gone_on_from_there(survivor: Ground) -> None:
+    """Its sinks have committed what is in the savepoint: from its checkpoint before, that would be written twice."""
+    (before,) = survivor.live_jobs()
+    there = {path.name for path in survivor.savepoints.iterdir()}
+    last = survivor.tally.read().last
+    killed = threading.Event()
+
+    def strike() -> None:
+        until(lambda: _new_savepoints(survivor, there), "the savepoint is written")
+        until(lambda: _is_still(survivor, last), "what is in it is committed")
+        survivor.kill("taskmanager-1")
+        killed.set()
+        survivor.restore_cluster()
+
+    survivor.change()
+    with told_to(survivor, "linger"):
+        beside = threading.Thread(target=strike)
+        beside.start()
+        told = told_by(survivor.apply)
+        beside.join()
+    assert killed.is_set()
+    assert "rejected" not in told, told
+    goes_on(survivor)
+    (written,) = _new_savepoints(survivor, there)
+    restored = [
+        entry.outcome.snapshot.location
+        for record in survivor.open().history(NAME)[1]
+        for entry in record.steps
+        if entry.outcome and entry.outcome.snapshot and entry.outcome.snapshot.job_id == before
+    ]
+    assert [location.rpartition("/")[2] for location in restored] == [written]
+
+
+def _new_savepoints(survivor: Ground, there: set[str]) -> list[str]:
+    return [path.parent.name for path in survivor.savepoints.glob("*/_metadata") if path.parent.name not in there]
+
+
+def _is_still(survivor: Ground, last: int) -> bool:
+    """Whether something was committed since, and nothing more is."""
+    now = survivor.tally.read().last
+    time.sleep(0.5)
+    return now > last and survivor.tally.read().last == now
+
+
 def test_a_revision_whose_checkpoints_fail_is_rolled_back_with_the_state(survivor: Ground, tmp_path: Path) -> None:
     (tmp_path / "fail").touch()
     survivor.change(f"trouble={tmp_path}", window="5s")

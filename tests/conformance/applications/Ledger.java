@@ -147,5 +147,13 @@ public final class Ledger {
 
         @Override
         public void initializeState(FunctionInitializationContext context) {}
+
+        /** The savepoint of a stop is written and its output committed by now; the task has not ended yet. */
+        @Override
+        public void close() throws Exception {
+            while (isTold(wish, "linger")) {
+                Thread.sleep(20);
+            }
+        }
     }
 }
