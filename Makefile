@@ -18,11 +18,14 @@ $(STAMP): pyproject.toml
 demo: setup
 	$(BIN)/python examples/01-flight-delays/demo.py
 
+# Two at a time, file by file: most tests wait for a Flink or for a command, and two cores are what CI has.
+AT_ONCE := -n 2 --dist loadfile
+
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(AT_ONCE) --durations=15
 
 test-fast: setup
-	$(BIN)/python -m pytest -m 'not flink and not network'
+	$(BIN)/python -m pytest $(AT_ONCE) -m 'not flink and not network'
 
 check: setup
 	$(BIN)/ruff format --check src tests examples benchmarks scripts
