@@ -61,6 +61,8 @@ class Survivor:
         }
         done = subprocess.run(whole, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert done.returncode >= 0 or done.returncode == KILLED, done.stderr
+        if done.returncode != KILLED:
+            print(done.stdout)
         return done.returncode
 
     def points(self, *command: str) -> tuple[str, ...]:

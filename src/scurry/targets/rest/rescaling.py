@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from scurry.model.ports import Activity
 
 _POLL_S = 0.2
-_SETTLES_S = 15.0
-"""for so long slots may be held for a rescale of the same job that was asked for before, and interrupted"""
 
 
 def rescale(rest: FlinkRest, job_id: str, graph: JobGraph, *, patience_s: float, activity: Activity) -> None:
@@ -29,7 +27,7 @@ def rescale(rest: FlinkRest, job_id: str, graph: JobGraph, *, patience_s: float,
     wanted = {node.id: node.parallelism for node in graph.nodes}
     if wanted.keys() != {vertex.id for vertex in job.vertices}:
         raise RejectedByTarget(f"the program builds other vertices than job {job_id[:8]} has; it cannot be rescaled")
-    _check(rest, _settled(rest, job_id, graph, activity), graph)
+    _check(rest, job, graph)
     rest.require_resources(
         job_id,
         {id: VertexRequirement(parallelism=ParallelismRange(lower=1, upper=number)) for id, number in wanted.items()},
@@ -47,22 +45,13 @@ def rescale(rest: FlinkRest, job_id: str, graph: JobGraph, *, patience_s: float,
     )
 
 
-def _settled(rest: FlinkRest, job_id: str, graph: JobGraph, activity: Activity) -> JobDetail:
-    """Return the job when the slots suffice, or have not for longer than an interrupted rescale takes.
-
-    In the middle of one the cluster shows slots as taken, and the job with its old parallelism.
-    """
-    deadline = time.monotonic() + _SETTLES_S
-    while True:
-        job = rest.job(job_id)
-        if graph.parallelism <= _usable(rest, job) or time.monotonic() >= deadline:
-            return job
-        activity.describe("waiting for slots")
-        time.sleep(_POLL_S)
-
-
 def _usable(rest: FlinkRest, job: JobDetail) -> int:
-    return rest.overview().slots_available + slots_of(job)
+    """Return the slots that the job can have: all that no other job holds.
+
+    What the cluster calls free is less: for `slot.idle.timeout` (50 s) a job keeps slots that it was scaled down from.
+    """
+    others = (other.jid for other in rest.jobs() if other.end_time < 0 and other.jid != job.jid)
+    return rest.overview().slots_total - sum(slots_of(rest.job(other)) for other in others)
 
 
 def _check(rest: FlinkRest, job: JobDetail, graph: JobGraph) -> None:
