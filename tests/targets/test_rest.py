@@ -144,10 +144,12 @@ class TestStartAndStop:
         submit, context = only(play, operation, Action.SUBMIT)
         assert rig.target.find(submit) is None
         assert rig.target.run(submit, context).job_id == submit.mark
-        assert rig.connect().run(submit, context).job_id == submit.mark
+        with pytest.raises(AlreadySubmitted):
+            rig.connect().run(submit, context)
         play.running(submit.mark)
         play.run(Suspend(job_id=submit.mark))
-        assert rig.connect().run(submit, context).job_id == submit.mark
+        with pytest.raises(AlreadySubmitted):
+            rig.connect().run(submit, context)
         assert play.job(submit.mark).state is JobState.FINISHED
         found = rig.connect().find(submit)
         assert found
