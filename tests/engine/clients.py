@@ -30,11 +30,16 @@ class Turns(CrashPoints):
         self._world = world
         self._left: int | None = 0
         self._dies = False
+        self._calls_left: int | None = None
         self._go, self._paused = threading.Semaphore(0), threading.Semaphore(0)
         self._lease: Lease | None = None
         self._renewed: datetime | None = None
 
     # Of the test's thread
+
+    def die_in_call(self, number: int) -> None:
+        """Have it die in that call to the target, counted from 0, whose effect is late."""
+        self._calls_left = number
 
     def let_go(self, moments: int | None, *, dies: bool) -> None:
         """Let it pass so many points (None: all), and then wait or die. Returns when it does or has ended."""
@@ -64,11 +69,13 @@ class Turns(CrashPoints):
             self._wait()
 
     def call(self, point: CrashPoint, run: Callable[[], Outcome]) -> Outcome:
-        if self._left == 0 and self._dies:
+        if (self._left == 0 and self._dies) or self._calls_left == 0:
             self._world.target.fault = Fault.LATE
             with suppress(TargetUnavailable):
                 run()
             raise Killed
+        if self._calls_left is not None:
+            self._calls_left -= 1
         return super().call(point, run)
 
     def _is_over(self) -> bool:
@@ -116,6 +123,12 @@ class Client:
         self.result = None
         self._turns = Turns(self.world)
         threading.Thread(target=self._work, args=(command, self._turns), daemon=True).start()
+
+    def dies_in_call(self, number: int) -> None:
+        """Let the command go on until it dies in that call to the target, or to its end."""
+        if self._turns is not None:
+            self._turns.die_in_call(number)
+            self.go_on(None)
 
     def go_on(self, moments: int | None, *, dies: bool = False) -> None:
         """Let the command go on for so many moments, or to its end, and then wait or die."""

@@ -77,6 +77,8 @@ COMMANDS = st.one_of(
 )
 MOMENTS = st.integers(0, 45)
 WHO = st.integers(0, 1)
+LATE = st.sampled_from([0.0001, 0.0003, 0.0005, 0.001, 0.003, 5.0, 50.0])
+"""seconds; the clock moves by ten microseconds whenever somebody looks at it: about a hundred times in a command"""
 
 
 class Story(RuleBasedStateMachine):
@@ -113,6 +115,14 @@ class Story(RuleBasedStateMachine):
         client.begin(command)
         client.go_on(moments, dies=True)
 
+    @rule(who=WHO, command=COMMANDS, call=st.integers(0, 4), late_s=LATE)
+    def begins_and_is_killed_in_a_call(self, who: int, command: Command, call: int, late_s: float) -> None:
+        client, self.world.target.late_s = self.clients[who], late_s
+        if client.is_busy:
+            return
+        client.begin(command)
+        client.dies_in_call(call)
+
     @precondition(lambda self: any(client.is_busy for client in self.clients))
     @rule(who=WHO, moments=st.one_of(MOMENTS, st.none()))
     def goes_on(self, who: int, moments: int | None) -> None:
@@ -127,10 +137,9 @@ class Story(RuleBasedStateMachine):
     def the_next_call_goes_wrong(self, fault: Fault) -> None:
         self.world.target.fault = fault
 
-    @rule(seconds=st.sampled_from([0.0001, 0.0003, 0.001, 0.003, 5.0, 50.0]))
-    def what_is_late_comes_about_after(self, seconds: float) -> None:
-        """The clock moves by ten microseconds whenever somebody looks at it."""
-        self.world.target.late_s = seconds
+    @rule(late_s=LATE)
+    def what_is_late_comes_about_after(self, late_s: float) -> None:
+        self.world.target.late_s = late_s
 
     @rule(is_silent=st.booleans())
     def the_target_falls_silent_or_answers_again(self, is_silent: bool) -> None:

@@ -61,7 +61,7 @@ def last_state(desired: Desired) -> Desired:
     return replace(desired, upgrade=replace(desired.upgrade, mode=UpgradeMode.LAST_STATE))
 
 
-FIRST, SECOND, WIDER = wish(), wish(variant=1), wish(parallelism=2)
+FIRST, SECOND, THIRD, WIDER = wish(), wish(variant=1), wish(variant=2), wish(parallelism=2)
 ADJUSTED = replace(FIRST, description="adjusted")
 BY_CHECKPOINT = last_state(FIRST), last_state(SECOND)
 
@@ -120,6 +120,12 @@ SCENARIOS = {
     "rollback-of-what-fails": bad("fails"),
     "rollback-of-what-never-checkpoints": bad("never-checkpoints"),
     "rollback-of-what-is-not-accepted": bad("rejects-submit"),
+    "snapshot-create-before-an-upgrade": Scenario(command=people.take_snapshot(), file=SECOND),
+    "stop-before-an-upgrade": Scenario(command=people.stop(), file=SECOND),
+    "upgrade-before-another": Scenario(command=people.apply(SECOND), file=THIRD),
+    "rollback-before-another-upgrade": Scenario(
+        command=people.apply(wish(variant=1, behaviour="restarts")), file=THIRD, differs_from="1:upgrade/submit"
+    ),
     "delete": Scenario(command=people.delete()),
     "delete-of-what-is-stopped": Scenario(before=(people.apply(FIRST), people.stop()), command=people.delete()),
 }

@@ -167,6 +167,10 @@ class Unsteady(MemoryTarget):
             except ScurryError:
                 continue  # nobody hears it
 
+    def lose_jobs(self) -> None:
+        super().lose_jobs()
+        self.late.clear()  # what was on its way to a JobManager dies with it
+
     def survey(self) -> Mapping[str, Job]:
         self._answer()
         return super().survey()
