@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from scurry.model.errors import TargetUnavailable
 from scurry.model.observed import Phase
 from scurry.model.result import ApplyOutcome
 from tests.conformance.ledger import SOURCE
-from tests.conformance.stage import VERSION, Ledger, Stage
+from tests.conformance.stage import PATIENCE_S, VERSION, Ledger, Stage
 from tests.faults.ground import told_by
 from tests.flink.local_flink import stopped_afterwards
 from tests.targets.probe import jar_of
@@ -106,10 +107,10 @@ def test_a_process_that_is_killed_takes_no_state_along(
     assert struck, "the moment did not come"
     assert "without a hint" not in told
 
-    for _ in range(5):
-        told = told_by(lambda: survivor.apply(label))
-        if told in {ApplyOutcome.CONVERGED, ApplyOutcome.UNCHANGED}:
-            break
+    deadline = time.monotonic() + PATIENCE_S
+    while (told := told_by(lambda: survivor.apply(label))) not in {ApplyOutcome.CONVERGED, ApplyOutcome.UNCHANGED}:
+        # Not at once: a job whose TaskManager is just being started cannot be stopped, and apply says so.
+        assert time.monotonic() < deadline, told
     survivor.goes_on()
     survivor.job()
     assert survivor.status().phase is Phase.RUNNING

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import time
+from pathlib import Path
+
+import pytest
 
 from scurry.model.observed import JobState, Phase
 from scurry.model.operation import Resume
@@ -129,3 +133,16 @@ def test_the_server_ends_by_sigterm_with_exit_code_0_and_leaves(site: Site) -> N
     until(lambda: any("targets are looked after" in line["message"] for line in server.lines), "it looks after things")
     assert server.end(signal.SIGTERM) == 0
     assert server.lines[-1]["message"] == "stopped"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="signals to a thread of another process are Linux's")
+def test_a_signal_that_another_thread_takes_ends_the_server_too(site: Site) -> None:
+    """As the kernel gives it when the main thread has something else pending: only that thread is woken."""
+    import ctypes
+
+    server = site.start_server()
+    server.address()
+    pid = server.process.pid
+    other = next(int(task.name) for task in Path(f"/proc/{pid}/task").iterdir() if int(task.name) != pid)
+    assert ctypes.CDLL(None, use_errno=True).tgkill(pid, other, int(signal.SIGTERM)) == 0
+    assert server.process.wait(20) == 0

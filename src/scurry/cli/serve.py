@@ -2,8 +2,10 @@
 
 import os
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from queue import SimpleQueue
+from socket import socketpair
 from typing import Annotated
 
 import typer
@@ -85,11 +87,28 @@ def serve(  # noqa: PLR0913, PLR0917 - options of one command
         grace_s=GRACE_S if grace is None else grace.total_seconds(),
     )
     server = Server(session.workspace.project, settings)
-    # Not an `Event`: a signal that comes while its lock is held, by the very thread that waits, would hang for ever.
-    stop: SimpleQueue[int] = SimpleQueue()
-    for number in _SIGNALS:
-        signal.signal(number, lambda number, _: stop.put(number))
-    if address != "none":
-        listen(server, address, server.token)
-    server.run(until=stop.get)
+    with _signalled() as until:
+        if address != "none":
+            listen(server, address, server.token)
+        server.run(until=until)
     return DONE
+
+
+@contextmanager
+def _signalled() -> Iterator[Callable[[], object]]:
+    """Give a function that waits for a signal to end.
+
+    A lock, an event or a queue would not do: Python runs a handler between two instructions of the main thread, and one
+    that just begins to wait, or whose process took the signal in another thread, is never woken. A byte that the
+    interpreter's own C handler writes to a socket is there for who reads later, too.
+    """
+    told, tells = socketpair()
+    tells.setblocking(False)
+    with told, tells:
+        signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)
+        for number in _SIGNALS:
+            signal.signal(number, lambda number, _: None)
+        try:
+            yield lambda: told.recv(1)
+        finally:
+            signal.set_wakeup_fd(-1)
