@@ -7,13 +7,16 @@ import os
 import subprocess
 import sys
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scurry.clock import SystemClock
 from scurry.journal.postgres import PostgresJournal
 from scurry.journal.postgres_server import Address
+from scurry.journal.sqlite import SqliteJournal
 from scurry.testing.journal_story import SetClock
 from tests.journal.postgresql import PASSWORD
 
@@ -128,3 +131,89 @@ def test_a_whole_address_may_be_a_secret(run: Any, tmp_path: Path, journal_url: 
     assert done.returncode == 0, done.stderr
     with PostgresJournal.open(Address.read(journal_url), clock=SetClock(), read_only=True) as journal:
         assert journal.applications() == ("orders",)
+
+
+@pytest.fixture
+def moved(run: Any, tmp_path: Path) -> Any:
+    """A project that had its journal in a file, with an application in it, and now says that it is in the database."""
+    settings = (tmp_path / "scurry.yaml").read_text()
+    (tmp_path / "scurry.yaml").write_text(settings.partition("journal:")[0])
+    assert run("apply", "orders.yaml", "--yes").returncode == 0
+    assert run("freeze", "orders", "--reason", "holidays").returncode == 0
+    before = run("history", "orders", "--json").stdout
+    (tmp_path / "scurry.yaml").write_text(settings)
+    return before
+
+
+FILE = ".scurry/journal.db"
+
+
+def test_a_journal_moves_from_its_file_to_the_database(moved: str, run: Any, tmp_path: Path) -> None:
+    assert document(run("status", "--json"))["applications"] == []
+    done = run("journal", "move", FILE, "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert document(done)["applications"] == ["orders"]
+    assert run("history", "orders", "--json").stdout == moved
+    assert run("plan", "orders.yaml", "--check").returncode == 0
+    assert "holidays" in run("freeze").stdout
+    assert not (tmp_path / FILE).exists()
+    assert run("journal", "check", document(done)["kept"]).returncode == 0
+    assert run("journal", "check").returncode == 0
+
+
+def test_a_move_that_was_killed_before_its_end_goes_on(moved: str, run: Any, tmp_path: Path) -> None:
+    saved = (tmp_path / FILE).read_bytes()
+    assert run("journal", "move", FILE, "--yes").returncode == 0
+    (tmp_path / f"{FILE}.moved").unlink()
+    (tmp_path / FILE).write_bytes(saved)  # killed when the records were there, and the file not yet put aside
+    done = run("journal", "move", FILE, "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert document(done)["applications"] == []
+    assert run("history", "orders", "--json").stdout == moved
+
+
+def test_what_was_changed_on_both_sides_is_not_moved(moved: str, run: Any, tmp_path: Path) -> None:
+    saved = (tmp_path / FILE).read_bytes()
+    assert run("journal", "move", FILE, "--yes").returncode == 0
+    assert run("thaw", "orders").returncode == 0
+    assert run("stop", "orders", "--yes").returncode == 0
+    (tmp_path / FILE).write_bytes(saved)
+    before = run("history", "orders", "--json").stdout
+    done = run("journal", "move", FILE, "--yes")
+    assert done.returncode == 1
+    assert "is in both journals, and they differ" in done.stderr
+    assert run("history", "orders", "--json").stdout == before
+    assert (tmp_path / FILE).exists()
+
+
+def test_records_are_not_mixed_with_those_of_another_project(moved: str, run: Any, tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text(SPEC.replace("name: orders", "name: other"))
+    assert run("apply", "other.yaml", "--yes").returncode == 0
+    done = run("journal", "move", FILE, "--yes")
+    assert done.returncode == 1
+    assert "holds other applications already: other" in done.stderr
+    assert (tmp_path / FILE).exists()
+
+
+def test_what_somebody_is_at_work_with_is_not_moved(moved: str, run: Any, tmp_path: Path) -> None:
+    with SqliteJournal.open(tmp_path / FILE, clock=SystemClock()) as journal:
+        journal.acquire("orders", duration=timedelta(minutes=1))
+        done = run("journal", "move", FILE, "--yes")
+    assert done.returncode == 1
+    assert "is being changed by" in done.stderr
+    assert document(run("status", "--json"))["applications"] == []
+
+
+@pytest.mark.parametrize(("file", "told"), [("nothing.db", "there is no journal"), ("scurry.yaml", "journal")])
+def test_what_is_no_journal_is_not_moved(file: str, told: str, run: Any) -> None:
+    done = run("journal", "move", file, "--yes")
+    assert done.returncode == 1
+    assert told in done.stderr
+
+
+def test_the_projects_own_journal_has_nowhere_to_go(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "scurry.yaml").write_text((tmp_path / "scurry.yaml").read_text().partition("journal:")[0])
+    assert run("apply", "orders.yaml", "--yes").returncode == 0
+    done = run("journal", "move", FILE, "--yes")
+    assert done.returncode == 1
+    assert "is the project's journal" in done.stderr

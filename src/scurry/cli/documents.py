@@ -425,5 +425,14 @@ DOCUMENTS = {
             **_within("problems[]", _PROBLEM),
         },
     ),
+    "journal-move": Document(
+        commands=("journal move",),
+        about="What was moved into the project's journal.",
+        fields={
+            "path": "the journal's file, or its address on a server",
+            "applications[]": "those that are new there",
+            "kept": "where the moved file is now",
+        },
+    ),
 }
 """the middle part of `schema` (`scurry/NAME/1`) → the document"""

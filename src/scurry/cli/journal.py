@@ -1,4 +1,4 @@
-"""`scurry journal`: looks the project's journal over. It repairs nothing."""
+"""`scurry journal`: looks the project's journal over, or moves another one into it. It repairs nothing."""
 
 from pathlib import Path
 from typing import Annotated
@@ -37,3 +37,32 @@ def check(
         lambda: failure.problems_text(problems) if problems else f"✓ {place} is whole, and nothing is left open in it",
     )
     return ERROR if problems else DONE
+
+
+@app.command()
+@command(asks=True)
+def move(
+    session: Session,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The journal that the project had before.")],
+) -> int:
+    """Move the records of a journal file into the project's journal, once `journal` in scurry.yaml says where that is.
+
+    All of them or none. The file is kept beside itself as `FILE.moved`, so that nobody goes on with it by mistake.
+    Running jobs are not touched.
+    """
+    from scurry.model.errors import JournalError
+
+    place = session.workspace.journal_place
+    if Path(place).resolve() == file.resolve():
+        raise JournalError(
+            f"{str(file)!r} is the project's journal",
+            hint="Say in scurry.yaml first where the records are to go:\n  journal: postgresql://…",
+        )
+    session.agree(f"The records of {file} go into {place}.")
+    moved, kept = session.workspace.assembly.journal.take_over(file, reporter=session.reporter)
+    session.answer(
+        "journal-move",
+        {"path": place, "applications": list(moved), "kept": str(kept)},
+        lambda: f"✓ {len(moved)} applications are in {place} now; the file is kept as {kept}",
+    )
+    return DONE

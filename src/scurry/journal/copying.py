@@ -36,8 +36,13 @@ def _copy(source: Database, to: Database, application: str) -> None:
     # The same lineage, so that the same marks are derived from it.
     for (lineage,) in source.rows("SELECT value FROM meta WHERE name = 'lineage'"):
         to.execute("UPDATE meta SET value = ? WHERE name = 'lineage'", lineage)
+    copy_rows(source, to, application, columns=to)
+
+
+def copy_rows(source: Database, to: Database, application: str, *, columns: Database) -> None:
+    """Copy all rows of one application. `columns` is the one of the two that is an SQLite file, and can name them."""
     for table, key in _TABLES.items():
-        names = ", ".join(name for (name,) in to.rows("SELECT name FROM pragma_table_info(?)", table))
+        names = ", ".join(name for (name,) in columns.rows("SELECT name FROM pragma_table_info(?)", table))
         marks = ", ".join("?" for _ in names.split(", "))
         for row in source.rows(f"SELECT {names} FROM {table} WHERE {key} = ?", application):
             to.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", *row)

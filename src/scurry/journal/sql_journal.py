@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
+    from pathlib import Path
     from types import TracebackType
 
     from scurry.journal.database import Database, Row, Value
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from scurry.model.journal import Freeze, History, Lease
     from scurry.model.operation import Operation, Outcome, Step
     from scurry.model.ports import Clock
+    from scurry.model.reporting import Reporter
     from scurry.model.snapshot import Snapshot
 
 
@@ -72,6 +74,11 @@ class SqlJournal:
         with self._database.reading():
             found = self._database.rows("SELECT id FROM application WHERE position > 0 AND deleted = 0 ORDER BY id")
         return tuple(name for (name,) in found)
+
+    def all_applications(self) -> tuple[ApplicationId, ...]:
+        """Return every application that the journal has a record of, deleted ones too, by name."""
+        with self._database.reading():
+            return tuple(name for (name,) in self._database.rows("SELECT id FROM application ORDER BY id"))
 
     def positions(self) -> Mapping[ApplicationId, int]:
         """Return the positions of the applications that are known and not deleted."""
@@ -121,6 +128,24 @@ class SqlJournal:
         with copied(self._database, application) as database:
             owner = self._owner or default_owner()
             yield SqlJournal(database, clock=self._clock, owner=owner, lease_time=self._lease_time)
+
+    def take_over(self, file: Path, *, reporter: Reporter) -> tuple[tuple[ApplicationId, ...], Path]:
+        """Move all records of a journal file here. Returns the applications that are new here, and its new path.
+
+        Done again after a crash it goes on: what is here already, just as it is there, is left. Raises `JournalError`
+        when the two do not fit together, `ApplicationLocked` when somebody is at work with the file.
+        """
+        from scurry.journal import moving
+
+        with moving.opened(file, clock=self._clock) as source:
+            count = len(source.all_applications())
+            with (
+                reporter.activity(f"Moving {count} applications", total=count) as activity,
+                source._database.reading(),
+                self._database.writing(),
+            ):
+                moved = moving.move(source._database, self._database, activity)
+        return moved, moving.put_aside(file)
 
     # Leases ----------------------------------------------------------------------------------------------------
 
