@@ -5,6 +5,8 @@
     ├── PlanError                      the change cannot be made as things stand
     │   ├── PlanOutdated               plan again: the journal moved
     │   ├── SnapshotNotFound           name another one, or say `none`
+    │   │   └── SnapshotGone           it was deleted while it was read: read the next one
+    │   ├── SnapshotUnreadable         its bytes are not what Flink writes: which file, offset, field
     │   ├── NothingToRollBackTo
     │   ├── Frozen                     a person forbade all changes for now: who, since when, why
     │   └── Refused                    needs a decision of a person (state would be lost, confirmation missing)
@@ -136,6 +138,23 @@ class SnapshotNotFound(PlanError):
     """The state to start from does not exist (any more)."""
 
     code = "snapshot-not-found"
+
+
+class SnapshotGone(SnapshotNotFound):
+    """A file of a snapshot vanished while the snapshot was read, as a checkpoint's do when a newer one is complete."""
+
+    code = "snapshot-gone"
+
+
+class SnapshotUnreadable(PlanError):
+    """The bytes of a snapshot are not what Flink writes. `offset` counts from the start of the file that is named."""
+
+    code = "snapshot-unreadable"
+
+    def __init__(self, message: str, *, offset: int, field: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.offset = offset
+        self.field = field
 
 
 class NothingToRollBackTo(PlanError):
