@@ -106,14 +106,22 @@ def forgotten(cache: Path) -> tuple[Path, ...]:
 
 def publish_recorded(command: Sequence[str]) -> None:
     """Put the archive that a process of this command line recorded in its place; the process has to be gone."""
+    recorded = recorded_by(command)
+    if recorded is not None:
+        recording, archive = recorded
+        with contextlib.suppress(OSError):
+            if _is_complete(recording):
+                recording.replace(archive)
+            recording.unlink(missing_ok=True)
+
+
+def recorded_by(command: Sequence[str]) -> tuple[Path, Path] | None:
+    """Return where a process of this command line records an archive, and where that belongs; None if it does not."""
     for argument in command:
         if argument.startswith(_RECORD):
             recording = Path(argument.removeprefix(_RECORD))
-            with contextlib.suppress(OSError):
-                if _is_complete(recording):
-                    # `manager.jsa.0123456789ab.recording` → `manager.jsa`
-                    recording.replace(recording.with_suffix("").with_suffix(""))
-                recording.unlink(missing_ok=True)
+            return recording, recording.with_suffix("").with_suffix("")  # `manager.jsa.0123456789ab.recording`
+    return None
 
 
 def is_recording(command: Sequence[str]) -> bool:

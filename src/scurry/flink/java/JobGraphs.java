@@ -1,0 +1,263 @@
+package io.scurry;
+
+import java.io.DataInputStream;
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.client.FlinkPipelineTranslationUtil;
+import org.apache.flink.client.program.PackagedProgram;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.core.fs.FileSystem;
+import org.apache.flink.core.memory.DataOutputSerializer;
+import org.apache.flink.core.plugin.PluginUtils;
+import org.apache.flink.runtime.OperatorIDPair;
+import org.apache.flink.runtime.jobgraph.JobGraph;
+import org.apache.flink.runtime.jobgraph.JobVertex;
+import org.apache.flink.runtime.state.StateBackend;
+import org.apache.flink.runtime.util.EnvironmentInformation;
+import org.apache.flink.streaming.api.graph.StreamEdge;
+import org.apache.flink.streaming.api.graph.StreamGraph;
+import org.apache.flink.streaming.api.graph.StreamGraphHasherV2;
+import org.apache.flink.streaming.api.graph.StreamNode;
+import org.apache.flink.util.StringUtils;
+
+/**
+ * Says what a program's job will be made of, as JSON, in the file that the request names. The request comes on standard
+ * input, so that no secret is on a command line; when that ends early, whoever asked is gone, and so is this process.
+ */
+public final class JobGraphs {
+    private final Map<String, String> request = new HashMap<>();
+    private final List<String> arguments = new ArrayList<>();
+    private final Configuration configuration = new Configuration();
+    private volatile boolean answered;
+
+    private JobGraphs() {}
+
+    public static void main(String[] args) throws Exception {
+        JobGraphs graphs = new JobGraphs();
+        InputStream input = System.in;
+        graphs.read(new DataInputStream(input));
+        System.setIn(InputStream.nullInputStream());
+        graphs.endWith(input);
+        Runtime.getRuntime().addShutdownHook(new Thread(graphs::tellWhoEndedThis));
+        graphs.answer(graphs.described());
+        if (graphs.request.containsKey("orderly")) { // records a class-data archive, which happens at an orderly end
+            System.exit(0);
+        }
+        Runtime.getRuntime().halt(0);
+    }
+
+    private Map<String, Object> described() {
+        try {
+            FileSystem.initialize(configuration, PluginUtils.createPluginManagerFromRootFolder(configuration));
+            try (PackagedProgram program = PackagedPrograms.open(
+                    new File(request.get("jar")), request.get("entry"), arguments, configuration)) {
+                StreamGraph graph = PackagedPrograms.streamGraph(program, configuration);
+                return describe(graph, program.getUserCodeClassLoader());
+            }
+        } catch (PackagedPrograms.NoGraph failure) {
+            return failure(failure.kind, failure.getMessage());
+        } catch (Throwable failure) {
+            StringWriter trace = new StringWriter();
+            failure.printStackTrace(new PrintWriter(trace, true));
+            return failure("main", trace.toString());
+        }
+    }
+
+    private Map<String, Object> describe(StreamGraph graph, ClassLoader loader) throws Exception {
+        Map<Integer, byte[]> hashes = new StreamGraphHasherV2().traverseStreamGraphAndGenerateHashes(graph);
+        Map<Integer, StreamNode> nodes = new TreeMap<>();
+        graph.getStreamNodes().forEach(node -> nodes.put(node.getId(), node));
+        // Serializers are asked for before the graph is translated, which drops what it no longer needs.
+        Map<Integer, Map<String, Object>> operators = new TreeMap<>();
+        for (StreamNode node : nodes.values()) {
+            operators.put(node.getId(), operator(node, hashes));
+        }
+        Map<String, Object> result = new LinkedHashMap<>();
+        result.put("flink_version", EnvironmentInformation.getVersion());
+        Configuration job = new Configuration(configuration);
+        job.addAll(graph.getJobConfiguration());
+        result.put("state_backend", stateBackend(graph.getStateBackend(), job));
+        result.put("changelog", Boolean.parseBoolean(first(job, "false",
+                "state.changelog.enabled", "state.backend.changelog.enabled")));
+        Map<String, JobVertex> vertices = vertices(
+                FlinkPipelineTranslationUtil.getJobGraphUnderUserClassLoader(
+                        loader, graph, configuration, Integer.parseInt(request.get("parallelism"))));
+        for (Map<String, Object> operator : operators.values()) {
+            JobVertex vertex = vertices.remove((String) operator.get("id"));
+            if (vertex == null) {
+                throw new IllegalStateException("no task runs " + operator);
+            }
+            operator.put("parallelism", vertex.getParallelism());
+            operator.put("max_parallelism", vertex.getMaxParallelism() > 0 ? vertex.getMaxParallelism() : null);
+            operator.put("chain", vertex.getID().toHexString());
+        }
+        if (!vertices.isEmpty()) {
+            throw new IllegalStateException("operators of no stream node: " + vertices);
+        }
+        result.put("operators", operators.values());
+        return result;
+    }
+
+    private static Map<String, Object> operator(StreamNode node, Map<Integer, byte[]> hashes) throws IOException {
+        Map<String, Object> found = new LinkedHashMap<>();
+        found.put("id", StringUtils.byteToHexString(hashes.get(node.getId())));
+        found.put("alternative_id", node.getUserHash());
+        found.put("uid", node.getTransformationUID());
+        found.put("name", node.getOperatorName());
+        List<String> inputs = new ArrayList<>();
+        for (StreamEdge edge : node.getInEdges()) {
+            inputs.add(StringUtils.byteToHexString(hashes.get(edge.getSourceId())));
+        }
+        found.put("inputs", inputs);
+        TypeSerializer<?> key = node.getStateKeySerializer();
+        if (key != null) {
+            found.put("key_serializer", key.getClass().getName());
+            found.put("key_snapshot", snapshot(key));
+        }
+        return found;
+    }
+
+    /** The bytes that a savepoint holds of a serializer: its snapshot's class, version and content. */
+    private static String snapshot(TypeSerializer<?> serializer) throws IOException {
+        DataOutputSerializer output = new DataOutputSerializer(256);
+        TypeSerializerSnapshot.writeVersionedSnapshot(output, serializer.snapshotConfiguration());
+        return Base64.getEncoder().encodeToString(output.getCopyOfBuffer());
+    }
+
+    /** By the id of each operator, the task that it runs in. */
+    private static Map<String, JobVertex> vertices(JobGraph graph) {
+        Map<String, JobVertex> found = new HashMap<>();
+        for (JobVertex vertex : graph.getVertices()) {
+            for (OperatorIDPair pair : vertex.getOperatorIDs()) {
+                found.put(pair.getGeneratedOperatorID().toHexString(), vertex);
+            }
+        }
+        return found;
+    }
+
+    private static String stateBackend(StateBackend set, Configuration job) {
+        String name = set != null
+                ? set.getClass().getName()
+                : first(job, "hashmap", "state.backend.type", "state.backend");
+        switch (name.substring(name.lastIndexOf('.') + 1)) {
+            case "HashMapStateBackend":
+            case "HashMapStateBackendFactory":
+            case "MemoryStateBackend":
+            case "FsStateBackend":
+            case "jobmanager":
+            case "filesystem":
+                return "hashmap";
+            case "EmbeddedRocksDBStateBackend":
+            case "EmbeddedRocksDBStateBackendFactory":
+            case "RocksDBStateBackend":
+            case "RocksDBStateBackendFactory":
+                return "rocksdb";
+            case "ForStStateBackend":
+            case "ForStStateBackendFactory":
+                return "forst";
+            default:
+                return name;
+        }
+    }
+
+    private static String first(Configuration from, String otherwise, String... keys) {
+        Map<String, String> values = from.toMap();
+        for (String key : keys) {
+            if (values.containsKey(key)) {
+                return values.get(key);
+            }
+        }
+        return otherwise;
+    }
+
+    // What comes in, and what goes out
+
+    /** Pairs of name and value, each with its length in front; the first without a name is the last. */
+    private void read(DataInputStream input) throws IOException {
+        for (String name = text(input); !name.isEmpty(); name = text(input)) {
+            String value = text(input);
+            if (name.equals("argument")) {
+                arguments.add(value);
+            } else if (name.startsWith("option:")) {
+                configuration.setString(name.substring("option:".length()), value);
+            } else {
+                request.put(name, value);
+            }
+        }
+    }
+
+    private static String text(DataInputStream input) throws IOException {
+        byte[] bytes = new byte[input.readInt()];
+        input.readFully(bytes);
+        return new String(bytes, StandardCharsets.UTF_8);
+    }
+
+    private void endWith(InputStream input) {
+        Thread watch = new Thread(() -> {
+            try {
+                while (input.read() >= 0) {}
+            } catch (IOException closed) {
+                // the same
+            }
+            if (!answered) {
+                Runtime.getRuntime().halt(1);
+            }
+        }, "scurry-watch");
+        watch.setDaemon(true);
+        watch.start();
+    }
+
+    private void tellWhoEndedThis() {
+        if (answered) {
+            return;
+        }
+        StringBuilder trace = new StringBuilder();
+        for (Map.Entry<Thread, StackTraceElement[]> thread : Thread.getAllStackTraces().entrySet()) {
+            boolean ended = false;
+            for (StackTraceElement frame : thread.getValue()) {
+                ended |= frame.getClassName().equals("java.lang.Shutdown");
+                if (ended) {
+                    trace.append("\tat ").append(frame).append('\n');
+                }
+            }
+        }
+        try {
+            answer(failure("exit", trace.toString()));
+        } catch (IOException lost) {
+            // the exit code tells enough
+        }
+    }
+
+    private static Map<String, Object> failure(String kind, String trace) {
+        Map<String, Object> result = new LinkedHashMap<>();
+        result.put("failure", kind);
+        result.put("trace", trace);
+        return result;
+    }
+
+    private synchronized void answer(Map<String, Object> content) throws IOException {
+        if (!answered) {
+            Path answer = Path.of(request.get("answer"));
+            Path draft = answer.resolveSibling("draft");
+            Files.writeString(draft, GraphText.json(content), StandardCharsets.UTF_8);
+            Files.move(draft, answer, StandardCopyOption.ATOMIC_MOVE);
+            answered = true;
+        }
+    }
+}

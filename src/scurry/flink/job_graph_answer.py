@@ -1,0 +1,197 @@
+"""From what `JobGraphs` answers to a job graph, or to the error that says why there is none."""
+
+from __future__ import annotations
+
+import base64
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scurry.flink.stack_trace import explain, thrown_at
+from scurry.model.errors import RejectedByTarget
+from scurry.model.state import GraphOperator, JobGraph, StateType
+from scurry.model.values import MASK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scurry.flink.java_asking import Answer
+    from scurry.flink.job_graph import GraphRequest, ReadType
+
+_SEVERAL = "Cannot have more than one execute() or executeAsync() call in a single environment"
+_NETWORK = re.compile(
+    r"Network is unreachable|UnknownHostException|NoRouteToHostException|Temporary failure in name resolution"
+    r"|ConnectException|Connection refused|bootstrap\.servers"
+)
+_SHORT_SECRET = 4
+"""characters; a shorter argument is not hidden, as it may be part of any word"""
+
+
+class Failure(StrEnum):
+    """Why a program gave no job graph."""
+
+    MAIN = "main"
+    """its main() failed, or could not be called"""
+    NO_JOB = "no-job"
+    """main() ended without execute()"""
+    SEVERAL_JOBS = "several-jobs"
+    DATASET = "dataset"
+    """a program of the DataSet API, which has no state"""
+    EXIT = "exit"
+    """main() ended the process"""
+    TIME = "time"
+    DIED = "died"
+    """the process was killed, or died"""
+
+
+class ProgramFailed(RejectedByTarget):
+    """A program gave no job graph when it was asked for one; `cause` is the chain of causes, `kind` what happened."""
+
+    def __init__(
+        self, message: str, *, kind: Failure, hint: str | None = None, cause: str = "", without_network: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint, cause=cause)
+        self.kind = kind
+        self.without_network = without_network
+        """it may have failed only because it has no network here"""
+
+
+class _Operator(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    parallelism: int
+    chain: str
+    inputs: tuple[str, ...] = ()
+    alternative_id: str | None = None
+    uid: str | None = None
+    max_parallelism: int | None = None
+    key_serializer: str | None = None
+    key_snapshot: str | None = None
+
+
+class _Answer(msgspec.Struct, frozen=True, kw_only=True):
+    flink_version: str = ""
+    state_backend: str | None = None
+    changelog: bool = False
+    operators: tuple[_Operator, ...] = ()
+    failure: Failure | None = None
+    trace: str = ""
+
+
+def read_answer(answer: Answer, request: GraphRequest, read_type: ReadType | None) -> JobGraph:
+    """Return the job graph. Raises `ProgramFailed` when the answer says why there is none, or there is no answer."""
+    if answer.content is None:
+        raise _unanswered(answer, request)
+    told = msgspec.json.decode(answer.content, type=_Answer)
+    if told.failure is not None:
+        raise _failed(told.failure, told.trace, answer, request)
+    return JobGraph(
+        flink_version=told.flink_version,
+        operators=tuple(_operator(operator, read_type) for operator in told.operators),
+        state_backend=told.state_backend,
+        changelog=told.changelog,
+    )
+
+
+def _operator(told: _Operator, read_type: ReadType | None) -> GraphOperator:
+    return GraphOperator(
+        id=told.id,
+        alternative_id=told.alternative_id,
+        uid=told.uid,
+        name=told.name,
+        parallelism=told.parallelism,
+        max_parallelism=told.max_parallelism,
+        inputs=told.inputs,
+        chain=told.chain,
+        key=_key(told, read_type),
+    )
+
+
+def _key(told: _Operator, read_type: ReadType | None) -> StateType | None:
+    if told.key_serializer is None or told.key_snapshot is None:
+        return None
+    if read_type:
+        return read_type(base64.b64decode(told.key_snapshot))
+    name = re.split(r"[.$]", told.key_serializer)[-1].removesuffix("Serializer")
+    return StateType(name=name, serializer=told.key_serializer, known=False)
+
+
+def _failed(kind: Failure, trace: str, answer: Answer, request: GraphRequest) -> ProgramFailed:
+    if kind is Failure.MAIN:
+        return _main_failed(trace, answer, request)
+    hint = None
+    if kind is Failure.NO_JOB:
+        message = "the program's main() ends without a call of execute(), so there is no job"
+        hint = "Call `execute()` of the environment, or execute a statement set or `INSERT INTO`, at its end."
+    elif kind is Failure.DATASET:
+        message = "the program uses Flink's DataSet API, whose jobs have no state"
+        hint = "Write it with the DataStream API or in SQL."
+    else:
+        where = thrown_at(_without_java(trace))
+        message = f"the program's main() ended the process (exit){f', at {where}' if where else ''}"
+        hint = "Return from main() instead of calling `System.exit`: in a JobManager it would end that."
+    return ProgramFailed(message, kind=kind, hint=hint, cause=_masked(trace, request))
+
+
+def _main_failed(trace: str, answer: Answer, request: GraphRequest) -> ProgramFailed:
+    if _SEVERAL in trace:
+        return ProgramFailed(
+            "the program calls execute() more than once, and only one job of it can be run",
+            kind=Failure.SEVERAL_JOBS,
+            hint="Make an application of each job, or one job of all: a statement set, or one `execute()` at the end.",
+            cause=_masked(trace, request),
+        )
+    if "PythonDriver" in trace and "Traceback (most recent call last)" not in trace:
+        trace = f"{trace}\n{answer.output}"
+    explanation = explain(trace)
+    lacks_network = answer.fence.network and bool(_NETWORK.search(trace))
+    hint = explanation.hint
+    if lacks_network:
+        hint = "To ask a program for its job graph, scurry runs its main() without a network."
+    failed = ProgramFailed(
+        _masked(explanation.message, request),
+        kind=Failure.MAIN,
+        hint=hint,
+        cause=_masked(explanation.cause, request),
+        without_network=lacks_network,
+    )
+    return failed.concerning(*explanation.about) if explanation.about else failed
+
+
+def _unanswered(answer: Answer, request: GraphRequest) -> ProgramFailed:
+    said = _masked(_last_lines(answer.output), request)
+    cause = f"It printed at last:\n{said}" if said else ""
+    if answer.exit_code is None:
+        return ProgramFailed(
+            f"the program's main() did not come to execute() within {request.timeout_s:g} s",
+            kind=Failure.TIME,
+            hint="main() has to build the job and return; what takes long belongs into the job's functions.",
+            cause=cause,
+        )
+    return ProgramFailed(
+        f"the process that asked the program for its job graph died (exit code {answer.exit_code})",
+        kind=Failure.DIED,
+        hint=said or None,
+        cause=cause,
+    )
+
+
+def _masked(text: str, request: GraphRequest) -> str:
+    for secret in _secrets(request.arguments):
+        text = text.replace(secret, MASK)
+    return text
+
+
+def _secrets(arguments: Iterable[str]) -> tuple[str, ...]:
+    return ()
+
+
+def _without_java(trace: str) -> str:
+    lines = trace.splitlines()
+    return "\n".join(line for line in lines if not re.match(r"\s*at (java\.base/)?(java|jdk|sun)\.", line))
+
+
+def _last_lines(output: str) -> str:
+    return "\n".join([line for line in output.splitlines() if line.strip()][-10:])
