@@ -35,6 +35,7 @@ import org.apache.flink.streaming.api.graph.StreamGraph;
 import org.apache.flink.streaming.api.graph.StreamGraphHasherV2;
 import org.apache.flink.streaming.api.graph.StreamNode;
 import org.apache.flink.util.StringUtils;
+import org.apache.flink.util.TernaryBoolean;
 
 /**
  * Says what a program's job will be made of, as JSON, in the file that the request names. The request comes on standard
@@ -91,10 +92,14 @@ public final class JobGraphs {
         Map<String, Object> result = new LinkedHashMap<>();
         result.put("flink_version", EnvironmentInformation.getVersion());
         Configuration job = new Configuration(configuration);
-        job.addAll(graph.getJobConfiguration());
+        if (called(graph, "getJobConfiguration") instanceof Configuration) { // since 1.19
+            job.addAll((Configuration) called(graph, "getJobConfiguration"));
+        }
         result.put("state_backend", stateBackend(graph.getStateBackend(), job));
-        result.put("changelog", Boolean.parseBoolean(first(job, "false",
-                "state.changelog.enabled", "state.backend.changelog.enabled")));
+        Object changelog = called(graph, "isChangelogStateBackendEnabled"); // up to 1.20
+        result.put("changelog", changelog == TernaryBoolean.TRUE
+                || changelog != TernaryBoolean.FALSE && Boolean.parseBoolean(first(job, "false",
+                        "state.changelog.enabled", "state.backend.changelog.enabled")));
         Map<String, JobVertex> vertices = vertices(
                 FlinkPipelineTranslationUtil.getJobGraphUnderUserClassLoader(
                         loader, graph, configuration, Integer.parseInt(request.get("parallelism"))));
@@ -173,6 +178,15 @@ public final class JobGraphs {
                 return "forst";
             default:
                 return name;
+        }
+    }
+
+    /** What a method returns that only some Flinks have; null from the others. */
+    private static Object called(Object object, String method) throws ReflectiveOperationException {
+        try {
+            return object.getClass().getMethod(method).invoke(object);
+        } catch (NoSuchMethodException absent) {
+            return null;
         }
     }
 
