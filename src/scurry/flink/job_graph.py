@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from scurry.flink.isolation import plain_environment
 from scurry.flink.java_asking import Java, Question, ask
 from scurry.flink.job_graph_answer import read_answer
+from scurry.flink.job_graph_python import PYTHON_DRIVER, asking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from scurry.model.state import JobGraph, StateType
 
 TIME_LIMIT_S = 60.0
+_STATES = "{files}/python-states.json"
 
 ReadType: TypeAlias = "Callable[[bytes], StateType]"
 """reads the snapshot of a serializer, as a savepoint holds it: its class's name, version and content"""
@@ -68,6 +70,9 @@ def job_graph(request: GraphRequest, *, read_type: ReadType | None = None) -> As
 def _question(request: GraphRequest) -> Question:
     options = {"parallelism.default": str(request.parallelism), **request.config}
     entry = (("entry", request.entry),) if request.entry else ()
+    arguments, python = request.arguments, ()
+    if request.entry == PYTHON_DRIVER:
+        arguments, python = asking(arguments, _STATES), (("python_states", _STATES),)
     return Question(
         program="JobGraphs",
         role=_role(request.entry),
@@ -75,7 +80,8 @@ def _question(request: GraphRequest) -> Question:
             ("jar", str(request.jar.absolute())),
             *entry,
             ("parallelism", str(request.parallelism)),
-            *(("argument", argument) for argument in request.arguments),
+            *(("argument", argument) for argument in arguments),
+            *python,
             *((f"option:{key}", value) for key, value in options.items()),
         ),
         environment=plain_environment(os.environ) if request.environment is None else request.environment,
@@ -86,5 +92,5 @@ def _question(request: GraphRequest) -> Question:
 
 def _role(entry: str | None) -> str:
     """Programs of one kind load much the same classes: the planner's for SQL, Py4J's for Python."""
-    known = {"io.scurry.SqlRunner": "graph-sql", "org.apache.flink.client.python.PythonDriver": "graph-python"}
+    known = {"io.scurry.SqlRunner": "graph-sql", PYTHON_DRIVER: "graph-python"}
     return known.get(entry or "", "graph-jar")

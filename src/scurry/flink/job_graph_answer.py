@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scurry.flink.job_graph_python import Recorded, recorded
 from scurry.flink.stack_trace import explain, thrown_at
 from scurry.model.errors import RejectedByTarget
 from scurry.model.state import GraphOperator, JobGraph, StateType
 from scurry.model.values import MASK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from scurry.flink.java_asking import Answer
     from scurry.flink.job_graph import GraphRequest, ReadType
@@ -59,6 +60,7 @@ class ProgramFailed(RejectedByTarget):
 
 
 class _Operator(msgspec.Struct, frozen=True, kw_only=True):
+    node: int
     id: str
     name: str
     parallelism: int
@@ -78,6 +80,7 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     operators: tuple[_Operator, ...] = ()
     failure: Failure | None = None
     trace: str = ""
+    python_states: str | None = None
 
 
 def read_answer(answer: Answer, request: GraphRequest, read_type: ReadType | None) -> JobGraph:
@@ -87,15 +90,31 @@ def read_answer(answer: Answer, request: GraphRequest, read_type: ReadType | Non
     told = msgspec.json.decode(answer.content, type=_Answer)
     if told.failure is not None:
         raise _failed(told.failure, told.trace, answer, request)
+    python = recorded(told.python_states)
+    operators = _sorted({operator.id: operator for operator in told.operators})
     return JobGraph(
         flink_version=told.flink_version,
-        operators=tuple(_operator(operator, read_type) for operator in told.operators),
+        operators=tuple(_operator(operator, read_type, python) for operator in operators),
         state_backend=told.state_backend,
         changelog=told.changelog,
     )
 
 
-def _operator(told: _Operator, read_type: ReadType | None) -> GraphOperator:
+def _sorted(operators: Mapping[str, _Operator]) -> list[_Operator]:
+    """Put what is in front of others in front of them; else as the program made them."""
+    found: dict[str, _Operator] = {}
+    left = sorted(operators.values(), key=lambda operator: operator.node)
+    while left:
+        ready = [operator for operator in left if all(id in found or id not in operators for id in operator.inputs)]
+        for operator in ready or left:  # a loop has no beginning
+            found[operator.id] = operator
+        left = [operator for operator in left if operator.id not in found]
+    return list(found.values())
+
+
+def _operator(told: _Operator, read_type: ReadType | None, python: Mapping[int, Recorded]) -> GraphOperator:
+    known = python.get(told.node)
+    unread = python.get(-1)
     return GraphOperator(
         id=told.id,
         alternative_id=told.alternative_id,
@@ -106,6 +125,8 @@ def _operator(told: _Operator, read_type: ReadType | None) -> GraphOperator:
         inputs=told.inputs,
         chain=told.chain,
         key=_key(told, read_type),
+        states=known.states if known else None,
+        unknown_because=known.unknown_because if known else unread and unread.unknown_because,
     )
 
 

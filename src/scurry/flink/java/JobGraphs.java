@@ -116,11 +116,15 @@ public final class JobGraphs {
             throw new IllegalStateException("operators of no stream node: " + vertices);
         }
         result.put("operators", operators.values());
+        if (request.containsKey("python_states")) {
+            result.put("python_states", Files.readString(Path.of(request.get("python_states"))));
+        }
         return result;
     }
 
     private static Map<String, Object> operator(StreamNode node, Map<Integer, byte[]> hashes) throws IOException {
         Map<String, Object> found = new LinkedHashMap<>();
+        found.put("node", node.getId());
         found.put("id", StringUtils.byteToHexString(hashes.get(node.getId())));
         found.put("alternative_id", node.getUserHash());
         found.put("uid", node.getTransformationUID());

@@ -122,6 +122,9 @@ public final class PackagedPrograms {
         @Override
         public CompletableFuture<JobClient> execute(Pipeline taken, Configuration configuration, ClassLoader loader) {
             pipeline = taken;
+            if (taken instanceof StreamGraph) {
+                PythonFunctions.of((StreamGraph) taken);
+            }
             return CompletableFuture.completedFuture(new NoJob(this));
         }
     }
