@@ -143,8 +143,9 @@ def _operator_state(cursor: Cursor) -> OperatorStateEntry:
         cursor.pos -= 1
         cursor.refuse("mode of an operator state", f"there is no mode {mode}")
     partitions = cursor.count("offsets of an operator state", least=8)
+    start = _SIZE(cursor.data, cursor.pos)[0] if partitions else None
     cursor.pos += 8 * partitions
-    return OperatorStateEntry(name, mode, partitions)
+    return OperatorStateEntry(name, mode, partitions, start)
 
 
 def _path(cursor: Cursor, field: str) -> PathText:
@@ -226,12 +227,24 @@ def _changelog_bytes(cursor: Cursor) -> ChangelogBytes:
     first, number = _key_groups(cursor, field)
     cursor.skip(16, field)  # from and to: sequence numbers
     count = cursor.count(field, least=8)
-    cursor.spend(count, _CHANGE_COST, field)
-    changes = []
+    data, pos, end, size = cursor.data, cursor.pos, cursor.end, 0
+    about_states = []
     for _ in range(count):
-        key_group = cursor.i32(field)
-        changes.append((key_group, cursor.block(cursor.i32(field), field)))
-    return ChangelogBytes(9, first, number, tuple(changes), cursor.utf(field))
+        try:
+            key_group, length = _TWO(data, pos)
+        except struct.error:
+            cursor.cut(field)
+        pos += 8
+        if not 0 <= length <= end - pos:
+            cursor.pos = pos - 4
+            cursor.cut(field)
+        if key_group == -1:
+            cursor.spend(1, _CHANGE_COST, field)
+            about_states.append(cursor.view[pos : pos + length])
+        pos += length
+        size += length
+    cursor.pos = pos
+    return ChangelogBytes(9, first, number, count, size, tuple(about_states), cursor.utf(field))
 
 
 def _changelog_files(cursor: Cursor, type_: int) -> ChangelogFiles:

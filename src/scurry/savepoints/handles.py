@@ -15,6 +15,9 @@ ABSOLUTE = 2
 RELATIVE = 6
 SAVEPOINT_KEY_GROUPS = 7
 
+OPERATOR, KEYED, RAW, CHANNELS = 1, 2, 4, 8
+"""kinds of state that a subtask can hold, as bits"""
+
 
 class PathText(NamedTuple):
     """A path and where its text is in `_metadata`: its length (u16) is in the two bytes before `at`."""
@@ -115,6 +118,8 @@ class OperatorStateEntry(NamedTuple):
     mode: int
     """0 SPLIT_DISTRIBUTE, 1 UNION, 2 BROADCAST"""
     partitions: int
+    start: int | None
+    """where its first partition begins in the stream"""
 
 
 class OperatorHandle(NamedTuple):
@@ -189,14 +194,13 @@ class ChangelogBytes(NamedTuple):
     type: int
     first_key_group: int
     key_groups: int
-    changes: tuple[tuple[int, memoryview], ...]
-    """by key group; -1 for what tells of a state"""
+    changes: int
+    """how many"""
+    size: int
+    """bytes of all changes"""
+    about_states: tuple[memoryview, ...]
+    """the changes of no key group, which tell of states"""
     handle_id: str = ""
-
-    @property
-    def size(self) -> int:
-        """Bytes of changes."""
-        return sum(len(change) for _, change in self.changes)
 
 
 class ChangelogFiles(NamedTuple):
@@ -256,13 +260,27 @@ class Subtask(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes of state, as Flink's `getStateSize` counts them."""
-        parts = (self.operator, self.raw_operator, self.keyed, self.raw_keyed, *self.inputs, *self.results)
-        return sum(part.size for part in parts if part)
+        found = 0
+        for part in self[1:5]:
+            if part is not None:
+                found += part.size
+        for channel in (*self.inputs, *self.results):
+            found += channel.size
+        return found
 
     @property
-    def has_state(self) -> bool:
-        """As Flink's `OperatorSubtaskState.hasState`: any handle at all, an empty one, too."""
-        return any(part is not None for part in self[1:5]) or bool(self.inputs or self.results)
+    def holds(self) -> int:
+        """Kinds of state, 0 if there is none: Flink's `hasState` counts any handle, an empty one, too."""
+        found = 0
+        if self.operator is not None:
+            found = OPERATOR
+        if self.keyed is not None:
+            found |= KEYED
+        if self.raw_operator is not None or self.raw_keyed is not None:
+            found |= RAW
+        if self.inputs or self.results:
+            found |= CHANNELS
+        return found
 
     def streams(self) -> Iterator[PlainStream]:
         """Every stream, those within incremental and changelog handles, too."""

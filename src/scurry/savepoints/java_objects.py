@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from scurry.savepoints.reading import Cursor
 
 _MAGIC = 0xACED
+JAVA_OBJECT = b"\xac\xed\0\5"
+"""how every stream of them begins"""
 _FIRST_REFERENCE = 0x7E0000
 _FIELD = "Java object"
 _VALUE_COST = 400

@@ -22,8 +22,10 @@ MAGIC = 0x4960672D
 VERSIONS = range(2, 7)
 MOST_OPERATORS = 100_000
 """a job of that many cannot be run; a file that says so is not Flink's"""
-MOST_SUBTASKS = 1 << 15
-"""Flink's own limit of a parallelism (`KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM`)"""
+MOST_PARALLELISM = 1 << 15
+"""Flink's own limit (`KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM`)"""
+MOST_SUBTASKS = 1 << 22
+"""of all operators together"""
 
 _NAME_COST = 200
 _MASTER_MAGIC = 0xC96B1696 - (1 << 32)
@@ -42,8 +44,13 @@ class Subtasks(Sequence["Subtask"]):
     """of each, from 0"""
     sizes: array[int]
     """bytes of state of each"""
-    stateful: bytearray
-    """1 for each that has state, by Flink's rule (`OperatorSubtaskState.hasState`)"""
+    holds: bytearray
+    """kinds of state of each: `OPERATOR`, `KEYED`, `RAW`, `CHANNELS`; 0 for a subtask without any"""
+
+    def holding(self, kind: int) -> list[int]:
+        """Return the places of the subtasks that hold state of a kind, the largest first."""
+        places = [place for place, kinds in enumerate(self.holds) if kinds & kind]
+        return sorted(places, key=self.sizes.__getitem__, reverse=True)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -83,7 +90,7 @@ class OperatorEntry:
     @property
     def has_state(self) -> bool:
         """Whether Flink refuses to restore without this operator (`Checkpoints.loadAndValidateCheckpoint`)."""
-        return self.coordinator is not None or any(self.subtasks.stateful)
+        return self.coordinator is not None or any(self.subtasks.holds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +125,8 @@ def read_metadata(data: bytes | memoryview, *, source: str = "_metadata") -> Met
     if number > MOST_OPERATORS:
         cursor.refuse("number of operators", f"it is {number:,}, and no job has more than {MOST_OPERATORS:,}")
     operators = tuple([_operator(cursor, version) for _ in range(number)])
+    if sum(operator.parallelism for operator in operators) > MOST_SUBTASKS:
+        cursor.refuse("number of operators", f"no job has more than {MOST_SUBTASKS:,} subtasks")
     return Metadata(
         version=version,
         checkpoint_id=checkpoint,
@@ -149,7 +158,7 @@ def _operator(cursor: Cursor, version: int) -> OperatorEntry:
     operator_id = cursor.block(16, "id of an operator").hex()
     parallelism = cursor.i32("parallelism")
     max_parallelism = cursor.i32("max parallelism")
-    if not 0 <= parallelism <= max_parallelism <= MOST_SUBTASKS:
+    if not 0 <= parallelism <= max_parallelism <= MOST_PARALLELISM:
         cursor.pos -= 8
         cursor.refuse("parallelism", f"{parallelism:,} of at most {max_parallelism:,} cannot be")
     coordinator = read_stream(cursor, "coordinator state") if version >= 3 else None
@@ -163,7 +172,7 @@ def _operator(cursor: Cursor, version: int) -> OperatorEntry:
         places=array("q"),
         numbers=array("i"),
         sizes=array("q"),
-        stateful=bytearray(),
+        holds=bytearray(),
     )
     number = cursor.i32("number of subtasks")
     if number != -1:
@@ -199,4 +208,4 @@ def _subtask(cursor: Cursor, subtasks: Subtasks, finished: array[int], paralleli
     subtasks.places.append(place)
     subtasks.numbers.append(index)
     subtasks.sizes.append(subtask.size)
-    subtasks.stateful.append(subtask.has_state)
+    subtasks.holds.append(subtask.holds)

@@ -27,6 +27,10 @@ _I32 = struct.Struct(">i").unpack_from
 _I64 = struct.Struct(">q").unpack_from
 
 
+class BytesEnded(SnapshotUnreadable):
+    """The bytes ended within a field: the file is cut short, or only its beginning was read so far."""
+
+
 class Cursor:
     """A place in bytes, which moves on with everything that is read.
 
@@ -34,7 +38,7 @@ class Cursor:
     `data` at `pos` itself, with structs of several fields, and says by `cut` where the bytes ended too early.
     """
 
-    __slots__ = ("_left_to_spend", "data", "end", "pos", "source", "view")
+    __slots__ = ("_purse", "data", "end", "origin", "pos", "source", "view")
 
     def __init__(self, data: bytes | memoryview, *, source: str, pos: int = 0) -> None:
         self.data = data
@@ -42,17 +46,27 @@ class Cursor:
         self.pos = pos
         self.end = len(data)
         self.source = source
-        self._left_to_spend = 0
+        self.origin = 0
+        """of `data` in the file"""
+        self._purse = [0]
         self.spend_anew()
+
+    def frame(self, length: int, field: str) -> Cursor:
+        """Step over that many bytes, and return a cursor that cannot leave them."""
+        start = self.pos
+        inner = Cursor(self.block(length, field), source=self.source)
+        inner.origin = self.origin + start
+        inner._purse = self._purse
+        return inner
 
     def spend_anew(self) -> None:
         """Forget what was made: it is no longer kept."""
-        self._left_to_spend = MEMORY_FACTOR * self.end + MEMORY_FLOOR
+        self._purse[0] = MEMORY_FACTOR * self.end + MEMORY_FLOOR
 
     def spend(self, count: int, each: int, field: str) -> None:
         """Say that `count` values of about `each` bytes of memory will be made of what comes next."""
-        self._left_to_spend -= count * each
-        if self._left_to_spend < 0:
+        self._purse[0] -= count * each
+        if self._purse[0] < 0:
             self.refuse(field, f"{count:,} of them, and what was before, do not fit a file of {self.end:,} bytes")
 
     def i8(self, field: str) -> int:
@@ -100,9 +114,12 @@ class Cursor:
     def count(self, field: str, *, least: int) -> int:
         """A number of things that follow, of which each takes at least `least` bytes."""
         number = self.i32(field)
-        if not 0 <= number * least <= self.end - self.pos:
+        if number < 0:
             self.pos -= 4
-            self.refuse(field, f"it says {number:,}, which is more than can follow in {self.end - self.pos:,} bytes")
+            self.refuse(field, f"{number:,} of them cannot be")
+        if number * least > self.end - self.pos:
+            self.pos -= 4
+            self.cut(field, f"{number:,} of them do not fit the {self.end - self.pos:,} bytes that follow")
         return number
 
     def utf(self, field: str) -> str:
@@ -153,15 +170,19 @@ class Cursor:
             self.pos -= 4
             self.refuse(field, f"{found} stands where only {wanted} can")
 
-    def cut(self, field: str) -> NoReturn:
+    def cut(self, field: str, why: str = "") -> NoReturn:
         """Refuse bytes that end within a field."""
-        self.refuse(field, f"the bytes end there, {self.end:,} in all")
+        raise self._refusal(BytesEnded, field, why or f"the bytes end there, {self.end:,} in all")
 
     def refuse(self, field: str, why: str, cause: Exception | None = None) -> NoReturn:
         """Say that a field, at the cursor's place, is not what Flink writes."""
-        raise SnapshotUnreadable(
-            f"{self.source!r} cannot be read at its {field} (offset {self.pos:,}): {why}",
-            offset=self.pos,
+        raise self._refusal(SnapshotUnreadable, field, why) from cause
+
+    def _refusal(self, type_: type[SnapshotUnreadable], field: str, why: str) -> SnapshotUnreadable:
+        offset = self.origin + self.pos
+        return type_(
+            f"{self.source!r} cannot be read at its {field} (offset {offset:,}): {why}",
+            offset=offset,
             field=field,
             hint="It is damaged, cut short, or not what Flink wrote. Take or name another snapshot",
-        ) from cause
+        )
