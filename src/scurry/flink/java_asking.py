@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # A process of a second or two: the quick compiler and the collector without threads are right for it.
 _SPEED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError")
 _ANSWER = "answer.json"
+FILES = "\0files"
+"""in a pair's value: the folder of the files that a program is given, and may write"""
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -56,7 +58,7 @@ class Question:
     timeout_s: float
     network: bool = False
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    """files that it is given; a pair's value tells where by `{files}/name`"""
+    """files that it is given; a pair's value tells where by `FILES` and `/name`"""
     further_jars: tuple[Path, ...] = ()
 
 
@@ -91,7 +93,7 @@ def ask(question: Question, on: Java) -> Answer:
             *("-cp", os.pathsep.join(map(str, jars)), f"io.scurry.{question.program}"),
         )
         own = (("answer", str(place.files / _ANSWER)), *((("orderly", "true"),) if recorded else ()))
-        given = ((name, value.replace("{files}", str(place.files))) for name, value in question.pairs)
+        given = ((name, value.replace(FILES, str(place.files))) for name, value in question.pairs)
         said = _frames((*given, *own))
         place.start(command, environment=_environment(question, on), network=question.network, said=said)
         answer = _wait(question, place)

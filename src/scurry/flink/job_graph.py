@@ -11,9 +11,11 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from scurry.flink import job_graph_cache
 from scurry.flink.isolation import plain_environment
-from scurry.flink.java_asking import Java, Question, ask
-from scurry.flink.job_graph_answer import read_answer
+from scurry.flink.java_asking import FILES, Java, Question, ask
+from scurry.flink.java_programs import compiled_name
+from scurry.flink.job_graph_answer import check_answer, read_graph
 from scurry.flink.job_graph_python import PYTHON_DRIVER, asking
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from scurry.model.state import JobGraph, StateType
 
 TIME_LIMIT_S = 60.0
-_STATES = "{files}/python-states.json"
+_STATES = f"{FILES}/python-states.json"
 
 ReadType: TypeAlias = "Callable[[bytes], StateType]"
 """reads the snapshot of a serializer, as a savepoint holds it: its class's name, version and content"""
@@ -47,6 +49,12 @@ class GraphRequest:
     timeout_s: float = TIME_LIMIT_S
     network: bool = False
     """whether the program may use the network"""
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """files for the program; arguments and options tell where by `java_asking.FILES` and `/name`"""
+    jar_digest: str | None = None
+    """of the jar's content, if it is known"""
+    conceal: tuple[str, ...] = field(default=(), repr=False)
+    """secrets that no message may show, longest first"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,25 +62,48 @@ class Asked:
     """A graph, and how it was got."""
 
     graph: JobGraph
-    fence: Fence
+    fence: Fence | None
+    """None: it was known from before, and nothing was run"""
 
 
-def job_graph(request: GraphRequest, *, read_type: ReadType | None = None) -> Asked:
+def job_graph(request: GraphRequest, *, read_type: ReadType | None = None, max_age_s: float = 0) -> Asked:
     """Build the job graph of a program; about a second, more for the first program on a Flink.
 
-    `read_type` describes the serializers of keys; without it only their classes are told. Raises `ProgramFailed` when
+    `read_type` describes the serializers of keys; without it only their classes are told. `max_age_s`: how old an
+    answer to the very same request may be; by default the program is always asked anew. Raises `ProgramFailed` when
     the program gives no graph, `RuntimeUnavailable` when Java does not run, `WorkspaceError`.
     """
-    answer = ask(_question(request), request.on)
-    return Asked(graph=read_answer(answer, request, read_type), fence=answer.fence)
+    question = _question(request)
+    key = _key(request, question)
+    known = job_graph_cache.find(request.on.cache, key, max_age_s=max_age_s) if max_age_s else None
+    if known is not None:
+        return Asked(graph=read_graph(known, read_type), fence=None)
+    answer = ask(question, request.on)
+    content = check_answer(answer, request)
+    job_graph_cache.keep(request.on.cache, key, content)
+    return Asked(graph=read_graph(content, read_type), fence=answer.fence)
+
+
+def _key(request: GraphRequest, question: Question) -> str:
+    on = request.on
+    pairs = (text for pair in question.pairs for text in pair)
+    environment = (text for pair in sorted(question.environment.items()) for text in pair)
+    given = (part for name, content in sorted(question.files.items()) for part in (name, content))
+    return job_graph_cache.key_of(
+        (
+            *(compiled_name(question.program, on.flink), str(on.flink.home), str(on.java.home), str(question.network)),
+            request.jar_digest or job_graph_cache.digest_of(request.jar),
+            *(*pairs, "", *environment, "", *given),
+        )
+    )
 
 
 def _question(request: GraphRequest) -> Question:
     options = {"parallelism.default": str(request.parallelism), **request.config}
     entry = (("entry", request.entry),) if request.entry else ()
-    arguments, python = request.arguments, ()
-    if request.entry == PYTHON_DRIVER:
-        arguments, python = asking(arguments, _STATES), (("python_states", _STATES),)
+    is_python = request.entry == PYTHON_DRIVER
+    arguments = asking(request.arguments, _STATES) if is_python else request.arguments
+    python = (("python_states", _STATES),) if is_python else ()
     return Question(
         program="JobGraphs",
         role=_role(request.entry),
@@ -87,6 +118,7 @@ def _question(request: GraphRequest) -> Question:
         environment=plain_environment(os.environ) if request.environment is None else request.environment,
         timeout_s=request.timeout_s,
         network=request.network,
+        files=request.files,
     )
 
 

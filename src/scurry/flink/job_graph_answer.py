@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scurry.flink.job_graph_python import Recorded, recorded
+from scurry.flink.job_graph_python import UNREAD, Recorded, recorded
 from scurry.flink.stack_trace import explain, thrown_at
 from scurry.model.errors import RejectedByTarget
 from scurry.model.state import GraphOperator, JobGraph, StateType
 from scurry.model.values import MASK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from scurry.flink.java_asking import Answer
     from scurry.flink.job_graph import GraphRequest, ReadType
@@ -26,8 +26,6 @@ _NETWORK = re.compile(
     r"Network is unreachable|UnknownHostException|NoRouteToHostException|Temporary failure in name resolution"
     r"|ConnectException|Connection refused|bootstrap\.servers"
 )
-_SHORT_SECRET = 4
-"""characters; a shorter argument is not hidden, as it may be part of any word"""
 
 
 class Failure(StrEnum):
@@ -83,13 +81,19 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     python_states: str | None = None
 
 
-def read_answer(answer: Answer, request: GraphRequest, read_type: ReadType | None) -> JobGraph:
-    """Return the job graph. Raises `ProgramFailed` when the answer says why there is none, or there is no answer."""
+def check_answer(answer: Answer, request: GraphRequest) -> bytes:
+    """Return the answer's content. Raises `ProgramFailed` when it says why there is no graph, or there is none."""
     if answer.content is None:
         raise _unanswered(answer, request)
     told = msgspec.json.decode(answer.content, type=_Answer)
     if told.failure is not None:
         raise _failed(told.failure, told.trace, answer, request)
+    return answer.content
+
+
+def read_graph(content: bytes, read_type: ReadType | None) -> JobGraph:
+    """Return the job graph of a content that was checked."""
+    told = msgspec.json.decode(content, type=_Answer)
     python = recorded(told.python_states)
     operators = _sorted({operator.id: operator for operator in told.operators})
     return JobGraph(
@@ -114,7 +118,7 @@ def _sorted(operators: Mapping[str, _Operator]) -> list[_Operator]:
 
 def _operator(told: _Operator, read_type: ReadType | None, python: Mapping[int, Recorded]) -> GraphOperator:
     known = python.get(told.node)
-    unread = python.get(-1)
+    reason = known or python.get(UNREAD)
     return GraphOperator(
         id=told.id,
         alternative_id=told.alternative_id,
@@ -126,7 +130,7 @@ def _operator(told: _Operator, read_type: ReadType | None, python: Mapping[int, 
         chain=told.chain,
         key=_key(told, read_type),
         states=known.states if known else None,
-        unknown_because=known.unknown_because if known else unread and unread.unknown_because,
+        unknown_because=reason.unknown_because if reason else None,
     )
 
 
@@ -200,13 +204,10 @@ def _unanswered(answer: Answer, request: GraphRequest) -> ProgramFailed:
 
 
 def _masked(text: str, request: GraphRequest) -> str:
-    for secret in _secrets(request.arguments):
-        text = text.replace(secret, MASK)
+    for secret in request.conceal:
+        if secret:
+            text = text.replace(secret, MASK)
     return text
-
-
-def _secrets(arguments: Iterable[str]) -> tuple[str, ...]:
-    return ()
 
 
 def _without_java(trace: str) -> str:

@@ -1,7 +1,7 @@
 """A program of its own, run by an application's Python: runs its script, then asks its functions for their states.
 
-Run as `job_graph_pyflink.py STATES SCRIPT ARGUMENT…` by PyFlink's driver, when `JobGraphs` asks a PyFlink program for its
-job graph: execute() starts nothing. What state Python functions keep, is only known from what they say to their
+Run as `job_graph_pyflink.py STATES SCRIPT ARGUMENT…` by PyFlink's driver, when `JobGraphs` asks a PyFlink program for
+its job graph: execute() starts nothing. What state Python functions keep is only known from what they say to their
 runtime context when they are opened. So each is opened here with a context that listens; what it says goes to the file
 STATES as JSON: by node of the graph, a list of functions. Runs on Python 3.7 and later; imports nothing of scurry.
 """
@@ -15,26 +15,29 @@ import sys
 import threading
 import traceback
 import types
-from typing import Any, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PATIENCE_S = 10.0
 """for all functions together; one that connects to somewhere would keep the answer up"""
 _LISTS, _MAPS = "list", "map"
 
 
-def main(states: str, script: str, arguments: List[str]) -> int:
+def main(states: str, script: str, arguments: list[str]) -> int:
     """Run the script, then write what states there are. Returns the exit code."""
     code = _run(script, arguments)
     try:
         found = _functions()
     except Exception as error:
-        found = {"-1": [{"states": [], "unknown": "the functions cannot be read: %s" % _in_short(error)}]}
+        found = {"-1": [{"states": [], "unknown": f"the functions cannot be read: {_in_short(error)}"}]}
     with open(states, "w", encoding="utf-8") as file:
         json.dump(found, file)
     return code
 
 
-def _run(script: str, arguments: List[str]) -> int:
+def _run(script: str, arguments: list[str]) -> int:
     sys.argv = [script, *arguments]
     sys.path[0] = os.path.dirname(os.path.abspath(script))
     # A module of the name `__main__`: only then are its functions pickled by value, as in a real run.
@@ -57,14 +60,14 @@ def _run(script: str, arguments: List[str]) -> int:
     return 0
 
 
-def _functions() -> Dict[str, List[Dict[str, Any]]]:
+def _functions() -> dict[str, list[dict[str, Any]]]:
     gateway = importlib.import_module("pyflink.java_gateway").get_gateway()
     ours = gateway.jvm.io.scurry.PythonFunctions
     parameters = dict(ours.jobParameters())
-    found: Dict[str, List[Dict[str, Any]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     waiting = []
     for node, kind, pickled, embedded in ours.all():
-        told: Dict[str, Any] = {"states": [], "unknown": None, "embedded": bool(embedded)}
+        told: dict[str, Any] = {"states": [], "unknown": None, "embedded": bool(embedded)}
         found.setdefault(str(node), []).append(told)
         thread = threading.Thread(target=_ask, args=(int(kind), bytes(pickled or b""), parameters, told), daemon=True)
         thread.start()
@@ -74,10 +77,10 @@ def _functions() -> Dict[str, List[Dict[str, Any]]]:
         thread.join(patience)
         if thread.is_alive():
             told["unknown"] = "its open() takes too long"
-    return json.loads(json.dumps(found))  # a late thread changes nothing any more
+    return {node: [dict(told) for told in functions] for node, functions in found.items()}
 
 
-def _ask(kind: int, pickled: bytes, parameters: Dict[str, str], told: Dict[str, Any]) -> None:
+def _ask(kind: int, pickled: bytes, parameters: dict[str, str], told: dict[str, Any]) -> None:
     try:
         kinds = importlib.import_module("pyflink.fn_execution.flink_fn_execution_pb2").UserDefinedDataStreamFunction
         if not pickled or kind == kinds.REVISE_OUTPUT:
@@ -97,15 +100,15 @@ def _ask(kind: int, pickled: bytes, parameters: Dict[str, str], told: Dict[str, 
         if kind in _broadcasting(kinds):
             told["unknown"] = "its broadcast states are not recorded"
     except BaseException as error:
-        told["unknown"] = "its open() failed: %s" % _in_short(error)
+        told["unknown"] = f"its open() failed: {_in_short(error)}"
 
 
-def _broadcasting(kinds: Any) -> List[int]:
+def _broadcasting(kinds: Any) -> list[int]:
     names = ("CO_BROADCAST_PROCESS", "KEYED_CO_BROADCAST_PROCESS")
     return [getattr(kinds, name) for name in names if hasattr(kinds, name)]
 
 
-def _context(parameters: Dict[str, str], states: List[Dict[str, Any]]) -> Any:
+def _context(parameters: dict[str, str], states: list[dict[str, Any]]) -> Any:
     """Return a runtime context that writes down what state it is asked for."""
 
     def heard(descriptor: Any) -> Any:
@@ -116,9 +119,9 @@ def _context(parameters: Dict[str, str], states: List[Dict[str, Any]]) -> Any:
         return heard(descriptor)
 
     # PyFlink's own functions ask for `_in_batch_execution_mode`.
-    known: Dict[str, Any] = {"_in_batch_execution_mode": False, "__abstractmethods__": frozenset()}
+    known: dict[str, Any] = {"_in_batch_execution_mode": False, "__abstractmethods__": frozenset()}
     names = ("get_state", "get_list_state", "get_map_state", "get_reducing_state", "get_aggregating_state")
-    answers: Dict[str, Callable[..., Any]] = {name: asked for name in names}
+    answers: dict[str, Callable[..., Any]] = dict.fromkeys(names, asked)
     answers["get_task_name"] = lambda self: "task"
     answers["get_task_name_with_subtasks"] = lambda self: "task (1/1)"
     answers["get_number_of_parallel_subtasks"] = lambda self: 1
@@ -141,7 +144,7 @@ class _Silent:
         return lambda *_, **__: _Silent()
 
 
-def _state(descriptor: Any) -> Dict[str, Any]:
+def _state(descriptor: Any) -> dict[str, Any]:
     kind = type(descriptor).__name__.replace("StateDescriptor", "").lower()
     info = descriptor.type_info
     return {
@@ -152,25 +155,28 @@ def _state(descriptor: Any) -> Dict[str, Any]:
     }
 
 
-def _type(info: Any) -> Dict[str, Any]:
+def _type(info: Any) -> dict[str, Any]:
     """Describe a type information: its text, and its parts with their names, where it has any."""
     made_of, names = _parts(info)
     parts = [_type(part) for part in made_of]
     name = _type_name(info)
     if parts:
-        shown = [part["text"] if given is None else "%s %s" % (given, part["text"]) for part, given in zip(parts, names)]
-        name = "%s<%s>" % (name, ", ".join(shown))
+        shown = [
+            part["text"] if names[index] is None else f"{names[index]} {part['text']}"
+            for index, part in enumerate(parts)
+        ]
+        name = f"{name}<{', '.join(shown)}>"
     return {"text": name, "class": type(info).__name__, "parts": parts, "names": names}
 
 
 def _parts(info: Any) -> Any:
     kind = type(info).__name__
     if kind in ("RowTypeInfo", "TupleTypeInfo"):
-        types_of: List[Any] = list(info._field_types)
-        given: Optional[List[str]] = getattr(info, "_field_names", None)
+        types_of: list[Any] = list(info._field_types)
+        given: list[str] | None = getattr(info, "_field_names", None)
         if kind == "TupleTypeInfo":
             return types_of, [None] * len(types_of)
-        return types_of, list(given) if given else ["f%d" % index for index in range(len(types_of))]
+        return types_of, list(given) if given else [f"f{index}" for index in range(len(types_of))]
     if kind == "MapTypeInfo":
         return [info._key_type_info, info._value_type_info], [None, None]
     element = _element(info)
@@ -198,7 +204,7 @@ def _name(function: Any) -> str:
 
 def _in_short(error: BaseException) -> str:
     text = str(error).strip().splitlines()
-    return "%s: %s" % (type(error).__name__, text[0]) if text else type(error).__name__
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
 if __name__ == "__main__":

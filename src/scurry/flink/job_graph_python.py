@@ -22,6 +22,10 @@ _PREFIX = "python-state-"
 """of the names under which Flink keeps the states of Python functions that run in processes of their own"""
 
 
+UNREAD = -1
+"""stands for all nodes, when no function could be read"""
+
+
 class _Type(msgspec.Struct, frozen=True):
     text: str
     kind: str = msgspec.field(name="class")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PROPERTIES_OPTION = "scurry.application-properties"
 """the Flink option that tells a job where its `application_properties.json` is"""
-_FILE = "application_properties.json"
+PROPERTIES_FILE = "application_properties.json"
 DELIVERED = "delivered"
 
 
@@ -81,17 +81,13 @@ class Delivery:
         """Deliver the properties: as a file where one can be shared, and what is no secret as job parameters, too."""
         if not desired.properties:
             return DeliveredProperties()
-        plain = {group: {key: resolve(text) for key, text in of.items()} for group, of in desired.properties.items()}
-        secret = {
-            (g, k) for g, of in desired.properties.items() for k, text in of.items() if isinstance(text, SecretRef)
-        }
+        plain, secret = _resolved(desired, resolve)
         if self.shared is None:
             self._warn(bool(secret))
             return DeliveredProperties(parameters=_flat(plain, without=set()))
-        path = self._folder(*_properties_folder(desired)) / _FILE
-        groups = [{"PropertyGroupId": group, "PropertyMap": values} for group, values in plain.items()]
-        _write(path, msgspec.json.format(msgspec.json.encode(groups), indent=2))
-        return DeliveredProperties(config={PROPERTIES_OPTION: str(path)}, parameters=_flat(plain, without=secret))
+        path = self._folder(*_properties_folder(desired)) / PROPERTIES_FILE
+        _write(path, _content(plain))
+        return delivered_at(str(path), desired, resolve)
 
     def python(self, desired: Desired, archive: Path) -> DeliveredPython:
         """Deliver a Python application and return what Flink's Python driver needs to run it."""
@@ -150,8 +146,19 @@ class Delivery:
         shown = "; Flink's web interface shows them, secrets included" if secret else ""
         self.reporter.warn(
             f"target {self.target!r} has no `shared_directory`: the job gets its properties as global job parameters"
-            f" only, not as {_FILE}{shown}"
+            f" only, not as {PROPERTIES_FILE}{shown}"
         )
+
+
+def properties_content(desired: Desired, resolve: Resolving) -> bytes:
+    """Return what the file of an application's properties holds, secrets included."""
+    return _content(_resolved(desired, resolve)[0])
+
+
+def delivered_at(path: str, desired: Desired, resolve: Resolving) -> DeliveredProperties:
+    """Return how a job finds its properties in a file that is at that path."""
+    plain, secret = _resolved(desired, resolve)
+    return DeliveredProperties(config={PROPERTIES_OPTION: path}, parameters=_flat(plain, without=secret))
 
 
 def leftovers(directory: Path, needed: Sequence[Desired], *, before: datetime) -> tuple[Leftover, ...]:
@@ -191,6 +198,18 @@ def _properties_folder(desired: Desired) -> tuple[str, str]:
 
 def _python_folder(digest: str) -> tuple[str, str]:
     return "python", digest.rpartition(":")[2][:40]
+
+
+def _resolved(desired: Desired, resolve: Resolving) -> tuple[dict[str, dict[str, str]], set[tuple[str, str]]]:
+    """Return the properties by group and key, and which of them are secrets."""
+    plain = {group: {key: resolve(text) for key, text in of.items()} for group, of in desired.properties.items()}
+    secret = {(g, k) for g, of in desired.properties.items() for k, text in of.items() if isinstance(text, SecretRef)}
+    return plain, secret
+
+
+def _content(plain: dict[str, dict[str, str]]) -> bytes:
+    groups = [{"PropertyGroupId": group, "PropertyMap": values} for group, values in plain.items()]
+    return msgspec.json.format(msgspec.json.encode(groups), indent=2)
 
 
 def _flat(groups: dict[str, dict[str, str]], *, without: set[tuple[str, str]]) -> dict[str, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from scurry.flink.job_graph_python import PYTHON_DRIVER
 from scurry.flink.rest import JarRequest
 from scurry.model.desired import ArtifactKind
 from scurry.model.errors import RuntimeUnavailable
@@ -14,14 +15,14 @@ from scurry.model.values import SecretRef, Text
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from scurry.flink.runtimes import Runtimes
     from scurry.model.desired import Desired
     from scurry.model.ports import ArtifactStore, Secrets
-    from scurry.targets.rest.delivery import Delivery
+    from scurry.targets.rest.delivery import DeliveredProperties, DeliveredPython
 
 RETENTION = "execution.checkpointing.externalized-checkpoint-retention"
 JOB_PARAMETERS = "pipeline.global-job-parameters"
 _DIGITS = 40
-PYTHON_DRIVER = "org.apache.flink.client.python.PythonDriver"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,17 @@ class Program:
     request: JarRequest = field(repr=False)
     conceal: tuple[str, ...] = field(default=(), repr=False)
     """secrets in the request"""
+
+
+class Delivering(Protocol):
+    """Brings what a program reads from files to where it runs."""
+
+    @property
+    def runtimes(self) -> Runtimes: ...  # noqa: D102 - see `Delivery`
+
+    def properties(self, desired: Desired, resolve: Resolving) -> DeliveredProperties: ...  # noqa: D102
+
+    def python(self, desired: Desired, archive: Path) -> DeliveredPython: ...  # noqa: D102
 
 
 class Resolving:
@@ -56,7 +68,7 @@ class Resolving:
         return tuple(sorted(self._found, key=len, reverse=True))
 
 
-def make_program(desired: Desired, *, secrets: Secrets, artifacts: ArtifactStore, delivery: Delivery) -> Program:
+def make_program(desired: Desired, *, secrets: Secrets, artifacts: ArtifactStore, delivery: Delivering) -> Program:
     """Bring to the cluster's machines what it reads from files, and return the program."""
     resolve = Resolving(secrets)
     arguments = tuple(resolve(text) for text in desired.args)
@@ -112,7 +124,7 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _configuration(desired: Desired, resolve: Resolving, delivery: Delivery) -> dict[str, str]:
+def _configuration(desired: Desired, resolve: Resolving, delivery: Delivering) -> dict[str, str]:
     # Checkpoints outlive a cancelled or failed job, as with Flink's own operator: they may be all that is left of it.
     given = {"pipeline.name": desired.application, RETENTION: "RETAIN_ON_CANCELLATION"}
     given |= {key: resolve(text) for key, text in desired.config.items()}
@@ -123,7 +135,7 @@ def _configuration(desired: Desired, resolve: Resolving, delivery: Delivery) -> 
     return given
 
 
-def _python_jar(delivery: Delivery, flink_version: str) -> Path:
+def _python_jar(delivery: Delivering, flink_version: str) -> Path:
     home = delivery.runtimes.flink(flink_version).home
     jar = next(iter(sorted((home / "opt").glob("flink-python*.jar"))), None)
     if jar is None:

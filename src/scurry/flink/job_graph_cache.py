@@ -1,0 +1,67 @@
+"""Keeps the job graphs of programs for a while, known by all that they were asked with: for the `apply` after a `plan`.
+
+A program that reads the outside world in its main() may give another graph the next time; so what is kept is soon
+forgotten, and whoever acts on a graph may ask anew. Whatever cannot be read or written is as if it were not there.
+
+    CACHE/job-graphs/<digest>.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FOLDER = "job-graphs"
+_FORGOTTEN_AFTER_S = 86_400
+
+
+def key_of(parts: Iterable[str | bytes]) -> str:
+    """Return the digest of all that an answer depends on, each part with its length."""
+    digest = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode() if isinstance(part, str) else part
+        digest.update(b"%d:" % len(encoded) + encoded)
+    return digest.hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """Return the digest of a file, an empty one when it cannot be read."""
+    with suppress(OSError), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+    return ""
+
+
+def find(cache: Path, key: str, *, max_age_s: float) -> bytes | None:
+    """Return what was kept under a key, if it is not older than that."""
+    path = _path(cache, key)
+    with suppress(OSError):
+        age = time.time() - path.stat().st_mtime
+        if 0 <= age <= max_age_s:
+            return path.read_bytes()
+    return None
+
+
+def keep(cache: Path, key: str, content: bytes) -> None:
+    """Keep an answer, readable by its owner only, and forget what is older than a day."""
+    path = _path(cache, key)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=path.parent, suffix=".draft")  # mode 0600
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(draft).replace(path)
+        for old in path.parent.iterdir():
+            if old.is_file() and time.time() - old.stat().st_mtime > _FORGOTTEN_AFTER_S:
+                old.unlink(missing_ok=True)
+
+
+def _path(cache: Path, key: str) -> Path:
+    return cache / FOLDER / f"{key}.json"
