@@ -22,6 +22,8 @@
     │   ├── JournalUnavailable         its server does not answer: try again; `in_doubt`: look before you do
     │   ├── JournalTooNew              written by a newer scurry
     │   └── JournalDamaged
+    ├── StorageError                   where snapshots are does not answer, or lets nobody in
+    │   └── StorageFull                make room, then do the same again
     ├── WorkspaceError                 no project, no right to it, disk full
     │   └── SecretMissing              a reference to a secret names nothing that is there
     ├── ServerError                    a scurry server answered something that no other class is for
@@ -288,6 +290,18 @@ class JournalDamaged(JournalError):
     """The journal's file is not a journal, or it is broken."""
 
     code = "journal-damaged"
+
+
+class StorageError(ScurryError):
+    """The place where a snapshot is, or is to go, does not answer, is not allowed to us, or cannot be used so."""
+
+    code = "storage-error"
+
+
+class StorageFull(StorageError):
+    """There is no room left where a snapshot is to go. What was written so far is kept."""
+
+    code = "storage-full"
 
 
 class WorkspaceError(ScurryError):
