@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from tests.journal.postgresql import PASSWORD, PostgreSql
 from tests.journal.proxy import CuttingProxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 COMMIT = b"COMMIT\0"
@@ -59,6 +60,13 @@ def remote(journal_url: str, proxy: CuttingProxy) -> Iterator[Story]:
     place, _, database = journal_url.rpartition("/")
     with open_journal(f"{place.rpartition('@')[0]}@{proxy.address}/{database}") as journal:
         yield Story(journal)
+
+
+def _until(is_so: Callable[[], bool], patience_s: float = 20.0) -> None:
+    deadline = time.monotonic() + patience_s
+    while not is_so():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.02)
 
 
 def refusal(url: str) -> ScurryError:
@@ -263,16 +271,15 @@ def test_a_write_whose_answer_is_lost_is_neither_told_as_done_nor_done_again(
         remote.begin_suspend()
     assert caught.value.in_doubt
     assert proxy.cuts == 1
-    told = remote.journal.operations(APPLICATION)
-    assert len(told) == int(delivers)
-    for record in told:
+    # The server writes what reached it when it comes to it, which may be a moment after we were told of the cut.
+    _until(lambda: len(remote.journal.operations(APPLICATION)) == int(delivers))
+    for record in remote.journal.operations(APPLICATION):
         remote.journal.finish_operation(remote.lease, record.id, OperationOutcome.INTERRUPTED)
     remote.begin_suspend()
     proxy.cut_at(b"INSERT INTO step", delivers=delivers)
     with pytest.raises(JournalUnavailable, match="not known whether it is in the journal"):
         remote.start(Action.STOP)
-    [newest, *_] = remote.journal.operations(APPLICATION)
-    assert len(newest.steps) == int(delivers)
+    _until(lambda: len(remote.journal.operations(APPLICATION)[0].steps) == int(delivers))
     assert proxy.cuts == 2
 
 
