@@ -30,7 +30,7 @@ _POLL_S = 0.004
 _TAIL = 16_384
 _SECRET = re.compile(r"(?i)secret|token|passw|credential|private|api_?key|access_?key|session")
 _OURS = re.compile(
-    r"(FLINK_|SCURRY_|PYTHON|VIRTUAL_ENV$|CLASSPATH$|JAVA_TOOL_OPTIONS$|JDK_JAVA_OPTIONS$|_JAVA_OPTIONS$)"
+    r"(FLINK_|SCURRY_|PYTHON)|(VIRTUAL_ENV|CLASSPATH|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS|(OLD)?PWD|SHLVL|_)$"
 )
 
 
