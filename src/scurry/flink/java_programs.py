@@ -37,7 +37,14 @@ ECJ_PATH = f"org/eclipse/jdt/ecj/{ECJ_VERSION}/ecj-{ECJ_VERSION}.jar"
 """within a Maven repository"""
 _ECJ_SHA256 = "07e034c44a019c0c6394a06ee7b5c344e5518f6083c0fd046f2d8fd16a6760e2"
 
-_PROGRAMS: Mapping[str, tuple[str, ...]] = {"SqlRunner": ("SqlRunner.java", "StableUids.java")}
+_PROGRAMS: Mapping[str, tuple[str, ...]] = {
+    "SqlRunner": ("SqlRunner.java", "StableUids.java"),
+    "StateProbe": (
+        *("StateProbe.java", "StateProbeOpening.java", "StateProbeStates.java", "StateProbeStub.java"),
+        *("StateProbeTask.java", "StateProbeVerdict.java"),
+        *("PackagedPrograms.java", "PythonFunctions.java", "GraphText.java"),
+    ),
+}
 # Flink 1.18 to 2.3 all run on Java 11. There is no `--release`: a Java without a compiler lacks what it needs.
 _LEVEL = "11"
 _COMPILE_TIMEOUT_S = 120
