@@ -242,7 +242,7 @@ def test_a_key_of_another_place_names_those_of_its_own(folder: Path) -> None:
     with pytest.raises(SpecInvalid) as caught:
         load_application(folder / "application.yaml", env={})
     (problem,) = caught.value.problems
-    known = "mode, allow_non_restored_state, health, rollback, rollback_from, stop_timeout"
+    known = "mode, allow_non_restored_state, state_check, unknown_state, health, rollback, rollback_from, stop_timeout"
     assert problem.message == f"the key 'zzz' is not known; known: {known}"
     assert problem.hint == f"Known here: {known}"
 

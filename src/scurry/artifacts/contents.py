@@ -34,6 +34,13 @@ def changes(before: Path, after: Path) -> tuple[str, ...]:
     return tuple(lines if left <= 0 else [*lines[:_MAX_LINES], f"… and {left} more lines"])
 
 
+def changed_classes(before: Path, after: Path) -> frozenset[str]:
+    """Return the names of the classes that two jars do not both hold as they are. Raises `ArtifactError`."""
+    with open_jar(before, called=before.name) as old, open_jar(after, called=after.name) as new:
+        names = [name for name in _differing(old, new) if name.endswith(".class")]
+    return frozenset(name.removesuffix(".class").replace("/", ".") for name in names)
+
+
 def _script(old: zipfile.ZipFile, new: zipfile.ZipFile) -> Iterator[str]:
     """Compare the statements of SQL packages. They are numbered, so one that is added must not rename the others."""
     yield from _compared(_statements(old), _statements(new))

@@ -50,7 +50,7 @@ def after_failure(
     if restore is None:
         return None
     if observed.live is None:
-        return Change(operation=Resume(desired=healthy.desired, restore=restore), reason=reason)
+        return Change(operation=Resume(desired=healthy.desired, restore=restore, drops=()), reason=reason)
     if isinstance(restore, FromLatest):
         # What is newest now is not when the job ends: it is cancelled, and what it has left then is gone on from.
         mode = UpgradeMode.LAST_STATE
@@ -62,6 +62,7 @@ def after_failure(
         mode=mode,
         job_id=observed.live.id,
         rollback_to=healthy.number,
+        drops=(),  # nothing of its own state is to be lost
     )
     return Change(operation=operation, reason=reason)
 

@@ -19,6 +19,8 @@ from scurry.model.desired import (
     RecoveryPolicy,
     RollbackSource,
     SnapshotPolicy,
+    StateCheck,
+    UnknownState,
     UpgradeMode,
     UpgradePolicy,
 )
@@ -120,6 +122,24 @@ def read_source(value: object) -> RollbackSource:
     if value not in known:
         raise ValueError(f"{describe(value)} is nothing to roll back from: {', '.join(known)}")
     return RollbackSource(str(value))
+
+
+def read_state_check(value: object) -> StateCheck:
+    """Read how state is compared beforehand; YAML reads a bare `off` as false. Raises `ValueError`."""
+    known = [check.value for check in StateCheck]
+    if value is False:
+        return StateCheck.OFF
+    if value not in known:
+        raise ValueError(f"{describe(value)} is no way to check state: {', '.join(known)}")
+    return StateCheck(str(value))
+
+
+def read_unknown_state(value: object) -> UnknownState:
+    """Read what is done about state that could not be compared. Raises `ValueError`."""
+    known = [choice.value for choice in UnknownState]
+    if value not in known:
+        raise ValueError(f"{describe(value)} is nothing to do about unknown state: {', '.join(known)}")
+    return UnknownState(str(value))
 
 
 def read_zone(value: object) -> str:
@@ -241,7 +261,32 @@ class Upgrade(SpecModel):
     )
     allow_non_restored_state: Allowed = Field(
         False,
-        description="State that may be dropped: `true` for any, or the uids of the operators that are gone.",
+        description=(
+            "State that may be dropped: `true` for any, or the operators that are gone by their uids "
+            "(by name or id where they have none)."
+        ),
+    )
+    state_check: Annotated[
+        StateCheck,
+        PlainValidator(read_state_check),
+        WithJsonSchema({"type": "string", "enum": [check.value for check in StateCheck]}),
+    ] = Field(
+        StateCheck.FULL,
+        description=(
+            "How it is found out, while the old job still runs, whether the new one can take its state over. `full`: "
+            "the program's `main()` is run, apart and without a network, and its operators are opened. `graph`: only "
+            "`main()` is run; states are not compared. `off`: nothing of the program is run beforehand."
+        ),
+    )
+    unknown_state: Annotated[
+        UnknownState,
+        PlainValidator(read_unknown_state),
+        WithJsonSchema({"type": "string", "enum": [choice.value for choice in UnknownState]}),
+    ] = Field(
+        UnknownState.WARN,
+        description=(
+            "What is done when not all of the state could be compared: `warn`, or `refuse` to change anything."
+        ),
     )
     health: Health = Field(default_factory=Health, description=Health.__doc__)
     rollback: Flag = Field(
@@ -391,6 +436,8 @@ class Application(SpecModel):
         return UpgradePolicy(
             mode=self.upgrade.mode,
             allow_non_restored_state=self.upgrade.allow_non_restored_state,
+            state_check=self.upgrade.state_check,
+            unknown_state=self.upgrade.unknown_state,
             health=HealthPolicy(
                 window=health.window,
                 hold=health.hold or HealthPolicy().hold,

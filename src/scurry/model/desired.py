@@ -82,6 +82,24 @@ class RollbackSource(StrEnum):
     """the newest checkpoint of the bad revision, up to which its sinks have committed; if that does not fit, `stop`"""
 
 
+class StateCheck(StrEnum):
+    """How the state of a job is compared with what its next version will ask for, before anything is stopped."""
+
+    FULL = "full"
+    """the program's main() is run, apart, and its operators are opened with the old state's description"""
+    GRAPH = "graph"
+    """only its main() is run: operators are compared, their states are not"""
+    OFF = "off"
+    """nothing of the program is run beforehand"""
+
+
+class UnknownState(StrEnum):
+    """What is done when not all of the state could be compared."""
+
+    WARN = "warn"
+    REFUSE = "refuse"
+
+
 class DriftPolicy(StrEnum):
     """What the server does about a job that is not what was applied, without anything being wrong with it."""
 
@@ -108,6 +126,8 @@ class UpgradePolicy(msgspec.Struct, frozen=True, kw_only=True):
     mode: UpgradeMode = UpgradeMode.SAVEPOINT
     allow_non_restored_state: bool | tuple[str, ...] = False
     """operators (uids) whose state may be dropped; `true` allows all"""
+    state_check: StateCheck = StateCheck.FULL
+    unknown_state: UnknownState = UnknownState.WARN
     health: HealthPolicy = HealthPolicy()
     rollback: bool = True
     rollback_from: RollbackSource = RollbackSource.STOP

@@ -10,6 +10,7 @@
     │   ├── NothingToRollBackTo
     │   ├── Frozen                     a person forbade all changes for now: who, since when, why
     │   └── Refused                    needs a decision of a person (state would be lost, confirmation missing)
+    │       └── IncompatibleState      the new version cannot take the state over
     ├── TargetError                    the place that runs applications
     │   ├── TargetUnavailable          transient: trying again may help (`retry_after_s`)
     │   ├── RejectedByTarget           terminal until the spec or the target changes
@@ -180,6 +181,12 @@ class Refused(PlanError):
     """The change needs a decision of a person that was not given."""
 
     code = "refused"
+
+
+class IncompatibleState(Refused):
+    """The new version cannot take the old one's state over, or would drop what nobody allowed to be dropped."""
+
+    code = "incompatible-state"
 
 
 class TargetError(ScurryError):

@@ -21,6 +21,8 @@ class Deploy(msgspec.Struct, frozen=True, kw_only=True, tag="deploy"):
 
     desired: Desired
     restore: Restore
+    drops: tuple[str, ...] | None = None
+    """operators whose state is lost, which is allowed: Flink is told so. None: nobody could look"""
 
 
 class Upgrade(msgspec.Struct, frozen=True, kw_only=True, tag="upgrade"):
@@ -38,6 +40,8 @@ class Upgrade(msgspec.Struct, frozen=True, kw_only=True, tag="upgrade"):
     rollback_to: int | None = None
     recovery: bool = False
     """decided by scurry itself, since the job went bad"""
+    drops: tuple[str, ...] | None = None
+    """operators whose state is lost, which is allowed: Flink is told so. None: nobody could look"""
 
 
 class Rescale(msgspec.Struct, frozen=True, kw_only=True, tag="rescale"):
@@ -68,6 +72,8 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True, tag="resume"):
     restore: Restore
     recovery: bool = False
     """decided by scurry itself, since the job went bad"""
+    drops: tuple[str, ...] | None = None
+    """operators whose state is lost, which is allowed: Flink is told so. None: nobody could look"""
 
 
 class TakeSnapshot(msgspec.Struct, frozen=True, kw_only=True, tag="take-snapshot"):
@@ -107,6 +113,15 @@ class Adopt(msgspec.Struct, frozen=True, kw_only=True, tag="adopt"):
 Operation: TypeAlias = (
     Deploy | Upgrade | Rescale | Adjust | Suspend | Resume | TakeSnapshot | DropSnapshot | Delete | Adopt
 )
+
+
+def as_asked(operation: Operation) -> Operation:
+    """Return an operation without what was found out of its state: that is looked for anew each time."""
+    match operation:
+        case Deploy() | Upgrade() | Resume():
+            return msgspec.structs.replace(operation, drops=None)
+        case _:
+            return operation
 
 
 class Action(StrEnum):

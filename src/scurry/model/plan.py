@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from scurry.model.compatibility import Compatibility
 from scurry.model.desired import ApplicationId, Desired, Impact
 from scurry.model.observed import Phase
 from scurry.model.operation import Operation
@@ -35,6 +36,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     gap: timedelta | None = None
     """how long records will not be processed, from what earlier operations took; None when not known"""
+    compatibility: Compatibility | None = None
+    """whether the new job can take its state over; None where it takes none, or nobody was to look"""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from scurry.model.observed import Job, Observed
     from scurry.model.operation import Action, Operation, Outcome, Step
     from scurry.model.snapshot import Restore, Snapshot
+    from scurry.model.state import JobGraph, OpenedProgram, SnapshotRead, StateHeads
     from scurry.model.values import Text
 
 
@@ -170,6 +171,42 @@ class KeepsUploads(Protocol):
         """Delete an upload; one that is gone already is no error. Raises `TargetUnavailable`."""
 
 
+@runtime_checkable
+class RunsFlink(Protocol):
+    """What a target is, too, if its snapshots are Flink's own files, whose content can be read. Only looks."""
+
+    def defaults(self, flink_version: str) -> Mapping[str, str]:
+        """Return the Flink options that jobs have there unless they set their own. Raises `TargetUnavailable`."""
+
+
+class ReadsSnapshots(Protocol):
+    """Reads what state a snapshot holds."""
+
+    def read(self, location: str) -> SnapshotRead:
+        """Return what is in it. Raises `SnapshotNotFound` when it is not there (any more), else a `ScurryError`."""
+
+
+class AsksPrograms(Protocol):
+    """Asks a program what job it will be, without running the job; the user's code runs for this, apart."""
+
+    def graph(self, desired: Desired, defaults: Mapping[str, str], *, as_known: bool = False) -> JobGraph:
+        """Return its operators. `defaults`: options where `desired` has none. Raises a `ScurryError` when it fails.
+
+        `as_known`: an earlier answer of the same program will do.
+        """
+
+    def opened(
+        self, desired: Desired, defaults: Mapping[str, str], heads: Sequence[StateHeads], *, backend: str | None
+    ) -> OpenedProgram:
+        """Open its operators with the descriptions of old state, by their ids in the new version.
+
+        What cannot be opened is in the answer. Raises a `ScurryError` when nothing could be.
+        """
+
+    def changed_classes(self, before: Desired, after: Desired) -> frozenset[str] | None:
+        """Return the classes that differ between two versions' artifacts; None where that cannot be told."""
+
+
 class Journal(Protocol):
     """The durable truth: revisions, operations and steps, snapshots, leases.
 
@@ -287,6 +324,7 @@ class Journal(Protocol):
 __all__ = [
     "Activity",
     "ArtifactStore",
+    "AsksPrograms",
     "Clock",
     "Heals",
     "Journal",
@@ -294,7 +332,9 @@ __all__ = [
     "KeepsUploads",
     "Log",
     "Marks",
+    "ReadsSnapshots",
     "Reporter",
+    "RunsFlink",
     "Secrets",
     "StepContext",
     "Target",

@@ -182,3 +182,39 @@ class StateResolution(msgspec.Struct, frozen=True, kw_only=True):
     """`value`, `namespace`, `key`"""
     resolution: Resolution
     message: str | None = None
+
+
+class StateHeads(msgspec.Struct, frozen=True, kw_only=True):
+    """How a snapshot describes the state of one operator: its bytes, as Flink wrote them."""
+
+    operator: str
+    """id in the snapshot; where Flink is asked, in the new version"""
+    keyed: tuple[bytes, ...] = ()
+    """one for each way in which its subtasks registered keyed state"""
+    not_keyed: tuple[bytes, ...] = ()
+
+
+class SnapshotRead(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot, read: what it holds, and the bytes that say so."""
+
+    state: SnapshotState
+    heads: tuple[StateHeads, ...] = ()
+
+
+class OpenedOperator(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator of a program registered when it was opened."""
+
+    id: str
+    key: StateType | None = None
+    states: tuple[State, ...] | None = None
+    """None: not known"""
+    unknown_because: str | None = None
+
+
+class OpenedProgram(msgspec.Struct, frozen=True, kw_only=True):
+    """A program whose operators were opened, with the descriptions of old state."""
+
+    operators: tuple[OpenedOperator, ...] = ()
+    resolutions: tuple[StateResolution, ...] = ()
+    failed: str | None = None
+    """why nothing, or not all, could be opened"""

@@ -110,6 +110,12 @@ class LocalTarget:
         """Return a job's Flink options as far as its cluster shows them."""
         return self._owner(job_id).settings(job_id)
 
+    def defaults(self, flink_version: str) -> Mapping[str, str]:
+        """Return the options of the cluster of a version; before it is started, those it will have from the target."""
+        running = (target for cluster, target in self._running() if cluster.flink_version == flink_version)
+        target = next(running, None)
+        return target.defaults(flink_version) if target else self._config
+
     def left_by(self, job: Job) -> tuple[Snapshot, ...]:
         """Return what a job and the one before it have left on the disk."""
         return self._places.left_by(job)

@@ -5,9 +5,9 @@ The order is the safety: everything that can find out beforehand that the new jo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
-from scurry.model.desired import Desired, UpgradeMode
+from scurry.model.desired import UpgradeMode
 from scurry.model.operation import (
     Action,
     Adjust,
@@ -28,14 +28,17 @@ from scurry.model.snapshot import FromLatest
 if TYPE_CHECKING:
     from scurry.model.ports import Marks
 
+Starting: TypeAlias = Deploy | Upgrade | Resume
+"""what starts a job; `drops` says what was found out of its state beforehand"""
+
 
 def steps(operation: Operation, marks: Marks) -> tuple[Step, ...]:  # noqa: C901, PLR0911 - a case for each operation
     """Return the outside calls that make up an operation, in order."""
     match operation:
         case Deploy() | Resume():
-            return (*_before(operation.desired, None), _submit(marks))
+            return (*_before(operation, None), _submit(operation, marks))
         case Upgrade():
-            return (*_before(operation.desired, operation.job_id), _end(operation, marks), _submit(marks))
+            return (*_before(operation, operation.job_id), _end(operation, marks), _submit(operation, marks))
         case Rescale():
             return (_of_job(Action.RESCALE, operation.job_id, operation.job_id, "rescale job"),)
         case Adjust() | Adopt():
@@ -57,22 +60,23 @@ def steps(operation: Operation, marks: Marks) -> tuple[Step, ...]:  # noqa: C901
             assert_never(operation)
 
 
-def _before(desired: Desired, replaces: str | None) -> tuple[Step, ...]:
-    artifact = desired.artifact
+def _before(operation: Starting, replaces: str | None) -> tuple[Step, ...]:
+    artifact = operation.desired.artifact
     return (
         Step(action=Action.UPLOAD, mark=artifact.digest, title=f"upload {artifact.file_name}"),
         Step(
             action=Action.CHECK,
             mark=artifact.digest,
             title="check that the new job can start",
-            inputs={"replaces": replaces},
+            inputs={"replaces": replaces, "drops": operation.drops},
         ),
     )
 
 
-def _submit(marks: Marks) -> Step:
+def _submit(operation: Starting, marks: Marks) -> Step:
     job_id = marks.job_id()
-    return Step(action=Action.SUBMIT, mark=job_id, title=f"start job {job_id[:8]}")
+    inputs = {"drops": operation.drops}
+    return Step(action=Action.SUBMIT, mark=job_id, title=f"start job {job_id[:8]}", inputs=inputs)
 
 
 def _end(operation: Upgrade, marks: Marks) -> Step:

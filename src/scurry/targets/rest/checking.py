@@ -11,7 +11,7 @@ from scurry.targets.rest.observing import checkpoint_snapshot
 from scurry.targets.rest.places import local_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from scurry.flink.rest import FlinkRest
     from scurry.flink.rest_answers import JobDetail
@@ -78,16 +78,25 @@ def slots_of(job: JobDetail) -> int:
     return sum(groups.values())
 
 
-def check_dropping(desired: Desired, restore: Restore, target: str) -> None:
-    """Raise `TargetUnsuitable` for what Flink cannot do: drop the state of some operators only."""
+def check_dropping(desired: Desired, restore: Restore, target: str, *, drops: Sequence[str] | None) -> None:
+    """Raise `TargetUnsuitable` for what Flink cannot do: drop the state of some operators only.
+
+    `drops`: what was found to be lost, all of it allowed; then Flink may be told that any may. None: nobody could look.
+    """
     allowed = desired.upgrade.allow_non_restored_state
-    if not isinstance(allowed, bool) and not isinstance(restore, Stateless):
+    if drops is None and not isinstance(allowed, bool) and not isinstance(restore, Stateless):
         raise TargetUnsuitable(
-            f"{desired.application!r} allows the state of {', '.join(allowed)} to be dropped, but Flink's REST API"
-            " only knows all or none",
+            f"{desired.application!r} allows the state of {', '.join(allowed)} to be dropped; Flink only knows all or "
+            "none, and which state would be dropped could not be found out beforehand",
             target=target,
-            hint="Set `upgrade.allow_non_restored_state` to true or false.",
+            hint="To see why not, run:\n  scurry plan FILE\n"
+            "Or set `upgrade.allow_non_restored_state` to true or false.",
         ).concerning("upgrade", "allow_non_restored_state")
+
+
+def may_drop(desired: Desired, drops: Sequence[str] | None) -> bool:
+    """Whether Flink is told that state may be left over: all of it, or what was found beforehand and allowed."""
+    return desired.upgrade.allow_non_restored_state is True or bool(drops)
 
 
 def check_snapshot(restore: Restore, *, sees_files: bool, target: str) -> None:

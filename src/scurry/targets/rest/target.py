@@ -103,6 +103,10 @@ class RestTarget:
         """Return a job's Flink options as far as Flink shows them."""
         return observing.settings(self.rest, job_id)
 
+    def defaults(self, flink_version: str) -> Mapping[str, str]:
+        """Return the cluster's own options; Flink masks what looks like a secret."""
+        return self.rest.options()
+
     def left_by(self, job: Job) -> tuple[Snapshot, ...]:
         """Return what a job and the one before it have left where this machine sees it."""
         return self._places.left_by(job)
@@ -249,7 +253,7 @@ class RestTarget:
         options = self.rest.options()
         replaces: str | None = step.inputs.get("replaces")
         checking.check_version(desired, self.rest.dashboard().flink_version, self.name)
-        checking.check_dropping(desired, context.restore, self.name)
+        checking.check_dropping(desired, context.restore, self.name, drops=step.inputs.get("drops"))
         checking.check_snapshot(context.restore, sees_files=self._sees_our_files(), target=self.name)
         try:
             graph = self.rest.plan(self._jar(context), program.request, conceal=program.conceal)
@@ -279,7 +283,7 @@ class RestTarget:
             program.request,
             job_id=step.mark,
             savepoint_path=restore.snapshot.location if isinstance(restore, FromSnapshot) else None,
-            allow_non_restored_state=_wish(context).upgrade.allow_non_restored_state is True or None,
+            allow_non_restored_state=checking.may_drop(_wish(context), step.inputs.get("drops")) or None,
         )
         try:
             job_id = self.rest.run(self._jar(context), request, conceal=program.conceal)

@@ -1,0 +1,136 @@
+"""Real snapshots and real programs, looked at: what `preflight.py` asks for by its ports.
+
+Part of floor 3: it puts the reader of snapshots together with what asks programs in a JVM.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scurry.model.errors import ArtifactError, ScurryError
+from scurry.model.state import OpenedOperator, OpenedProgram, SnapshotRead, StateType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from scurry.artifacts.store import ArtifactStore
+    from scurry.flink.runtimes import Runtimes
+    from scurry.flink.state_probe import OpenedOperator as Opened
+    from scurry.model.desired import Desired
+    from scurry.model.ports import Secrets
+    from scurry.model.reporting import Reporter
+    from scurry.model.state import JobGraph, StateHeads
+    from scurry.savepoints.heads import Head
+    from scurry.savepoints.reading import Cursor
+    from scurry.targets.job_graphs import Asking
+
+_AS_LONG_AS_IT_IS_KNOWN_S = 10 * 365 * 86_400.0
+
+
+class SnapshotFiles:
+    """Snapshots wherever this machine sees them."""
+
+    def __init__(self, options: Mapping[str, str] | None = None) -> None:
+        """`options` are Flink's, of where its object stores are."""
+        self._options = options or {}
+
+    def read(self, location: str) -> SnapshotRead:
+        """Return what a snapshot holds. Raises `SnapshotNotFound`, `SnapshotUnreadable`, `StorageError`."""
+        from scurry.savepoints.raw_heads import read_heads
+        from scurry.savepoints.snapshot import read_snapshot
+        from scurry.savepoints.storage import AnyStorage
+
+        storage = AnyStorage(self._options)
+        return SnapshotRead(state=read_snapshot(location, storage), heads=read_heads(location, storage))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlinkPrograms:
+    """Programs, asked in a JVM on this machine with the Flink that they are for."""
+
+    secrets: Secrets
+    store: ArtifactStore
+    runtimes: Runtimes
+    reporter: Reporter
+
+    def graph(self, desired: Desired, defaults: Mapping[str, str], *, as_known: bool = False) -> JobGraph:
+        """Return a program's operators. Raises `ProgramFailed`, `ArtifactError`, `RuntimeUnavailable`."""
+        from scurry.targets.job_graphs import wished_graph
+
+        return wished_graph(desired, self._asking(defaults, _AS_LONG_AS_IT_IS_KNOWN_S if as_known else 0)).graph
+
+    def opened(
+        self, desired: Desired, defaults: Mapping[str, str], heads: Sequence[StateHeads], *, backend: str | None
+    ) -> OpenedProgram:
+        """Open a program's operators with the heads of old state. Raises as `graph` does."""
+        from scurry.flink.state_probe import OldHeads, Opening, probe
+        from scurry.targets.job_graphs import graph_request
+
+        answer = probe(
+            graph_request(desired, self._asking(defaults)),
+            [OldHeads(operator=old.operator, keyed=old.keyed, not_keyed=old.not_keyed) for old in heads],
+            Opening(backend=backend),
+        )
+        return OpenedProgram(
+            operators=tuple(map(_registered, answer.operators)), resolutions=answer.resolutions, failed=answer.failed
+        )
+
+    def changed_classes(self, before: Desired, after: Desired) -> frozenset[str] | None:
+        """Return the classes that differ; None where one of the two artifacts is not in the store any more."""
+        from scurry.artifacts.contents import changed_classes
+
+        if before.artifact.digest == after.artifact.digest:
+            return frozenset()
+        try:
+            return changed_classes(self.store.path(before.artifact), self.store.path(after.artifact))
+        except ArtifactError:
+            return None
+
+    def _asking(self, defaults: Mapping[str, str], max_age_s: float = 0) -> Asking:
+        from scurry.targets.job_graphs import Asking
+
+        return Asking(
+            secrets=self.secrets,
+            artifacts=self.store,
+            runtimes=self.runtimes,
+            reporter=self.reporter,
+            cluster=defaults,
+            read_type=_read_type,
+            max_age_s=max_age_s,
+        )
+
+
+def _registered(opened: Opened) -> OpenedOperator:
+    """Return what an operator registered. Of one that did not open to the end, more may have been to come."""
+    from scurry.savepoints.heads import read_keyed_head, read_operator_head
+    from scurry.savepoints.states import as_state
+
+    if opened.unopened is not None:
+        return OpenedOperator(id=opened.id, unknown_because=f"it did not open: {opened.unopened}")
+    try:
+        keyed = _head(opened.keyed, read_keyed_head)
+        other = _head(opened.not_keyed, read_operator_head)
+    except ScurryError as error:
+        return OpenedOperator(id=opened.id, unknown_because=error.message)
+    if keyed.missed or other.missed:
+        return OpenedOperator(id=opened.id, key=keyed.key, unknown_because="not all that it registered can be read")
+    return OpenedOperator(id=opened.id, key=keyed.key, states=tuple(map(as_state, (*keyed.states, *other.states))))
+
+
+def _head(content: bytes | None, parse: Callable[[Cursor], Head]) -> Head:
+    from scurry.savepoints.heads import Head
+    from scurry.savepoints.reading import Cursor
+
+    return Head() if content is None else parse(Cursor(content, source="what the new version registers"))
+
+
+def _read_type(content: bytes) -> StateType:
+    """Return the type that a serializer's snapshot describes; one that cannot be read is not known."""
+    from scurry.savepoints.reading import Cursor
+    from scurry.savepoints.serializers import TypeReader
+
+    try:
+        return TypeReader(Cursor(content, source="a key of the new version")).read()
+    except ScurryError:
+        return StateType(name="?", serializer="", known=False)
