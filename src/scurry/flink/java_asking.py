@@ -18,6 +18,7 @@ from scurry.flink import class_data, launch
 from scurry.flink.class_data import ClassData
 from scurry.flink.isolation import Enclosure, Fence, enclosure
 from scurry.flink.java_programs import compile_program
+from scurry.model.errors import RuntimeUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,6 +80,11 @@ def ask(question: Question, on: Java) -> Answer:
 
     Raises `RuntimeUnavailable` when Java does not run or the program cannot be compiled, `WorkspaceError`.
     """
+    if not os.access(on.java.executable, os.X_OK):
+        raise RuntimeUnavailable(
+            f"the Java at {str(on.java.home)!r} does not run: it has no 'bin/java'",
+            hint="Name another one with `java_home`",
+        )
     compiled = compile_program(question.program, flink=on.flink, java=on.java, cache=on.cache, reporter=on.reporter)
     jars = (*launch.jars_of(on.flink.home), _packed(compiled), *question.further_jars)
     archives = ClassData(on.cache, flink_version=on.flink.version, java=on.java, jars=jars)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scurry.flink.java_asking import Answer
     from scurry.flink.job_graph import GraphRequest, ReadType
 
-_SEVERAL = "Cannot have more than one execute() or executeAsync() call in a single environment"
+_SEVERAL = re.compile(r"Cannot have more than (one execute\(\)|\d+ \w+ jobs?)")  # StreamContextEnvironment; since 2.1
 _NETWORK = re.compile(
     r"Network is unreachable|UnknownHostException|NoRouteToHostException|Temporary failure in name resolution"
     r"|ConnectException|Connection refused|bootstrap\.servers"
@@ -161,12 +161,12 @@ def _failed(kind: Failure, trace: str, answer: Answer, request: GraphRequest) ->
 
 
 def _main_failed(trace: str, answer: Answer, request: GraphRequest) -> ProgramFailed:
-    if _SEVERAL in trace:
+    if _SEVERAL.search(trace):
         return ProgramFailed(
             "the program calls execute() more than once, and only one job of it can be run",
             kind=Failure.SEVERAL_JOBS,
             hint="Make an application of each job, or one job of all: a statement set, or one `execute()` at the end.",
-            cause=_masked(trace, request),
+            cause=_masked(explain(trace).cause, request),
         )
     if "PythonDriver" in trace and "Traceback (most recent call last)" not in trace:
         trace = f"{trace}\n{answer.output}"
