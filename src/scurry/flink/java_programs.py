@@ -39,6 +39,7 @@ _ECJ_SHA256 = "07e034c44a019c0c6394a06ee7b5c344e5518f6083c0fd046f2d8fd16a6760e2"
 
 _PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "SqlRunner": ("SqlRunner.java", "StableUids.java"),
+    "JobGraphs": ("JobGraphs.java", "PackagedPrograms.java", "PythonFunctions.java", "GraphText.java"),
     "StateProbe": (
         *("StateProbe.java", "StateProbeOpening.java", "StateProbeStates.java", "StateProbeStub.java"),
         *("StateProbeTask.java", "StateProbeVerdict.java"),
@@ -86,7 +87,7 @@ def compile_program(
     told = reporter or SilentReporter()
     name, sources = (program, _sources(program)) if isinstance(program, str) else (program.name, program.sources)
     folder = cache / "java-programs"
-    final = folder / f"{name}-{flink.version}-{_key(sources, flink)}"
+    final = folder / _folder_name(name, sources, flink)
     if (final / _DONE).is_file():
         return final
     with clear_errors(cache, f"the Java program {name}"):
@@ -107,6 +108,15 @@ def compile_program(
                     shutil.rmtree(final)
                 classes.rename(final)
     return final
+
+
+def compiled_name(program: str, flink: FlinkRuntime) -> str:
+    """Return what tells the classes of one of scurry's own programs apart from all others."""
+    return _folder_name(program, _sources(program), flink)
+
+
+def _folder_name(name: str, sources: Mapping[str, bytes], flink: FlinkRuntime) -> str:
+    return f"{name}-{flink.version}-{_key(sources, flink)}"
 
 
 def _sources(name: str) -> Mapping[str, bytes]:
