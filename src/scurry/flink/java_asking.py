@@ -11,7 +11,7 @@ import struct
 import tempfile
 import zipfile
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from scurry.flink import class_data, launch
@@ -28,7 +28,12 @@ if TYPE_CHECKING:
     from scurry.model.reporting import Reporter
 
 # A process of a second or two: the quick compiler and the collector without threads are right for it.
-_SPEED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError")
+_SPEED: tuple[str, ...] = (
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-XX:-UsePerfData",
+    "-XX:+ExitOnOutOfMemoryError",
+)
 _ANSWER = "answer.json"
 FILES = "\0files"
 """in a pair's value: the folder of the files that a program is given, and may write"""
@@ -73,6 +78,8 @@ class Answer:
     output: str
     """the end of what was printed"""
     fence: Fence
+    records: bool = False
+    """the process writes down an archive of its classes before it ends"""
 
 
 def ask(question: Question, on: Java) -> Answer:
@@ -103,9 +110,10 @@ def ask(question: Question, on: Java) -> Answer:
         said = _frames((*given, *own))
         place.start(command, environment=_environment(question, on), network=question.network, said=said)
         answer = _wait(question, place)
-        if recorded:
-            place.release(keep=recorded)
-        return answer
+        if recorded is None or answer.content is None:
+            return answer
+        place.release(keep=recorded)
+        return replace(answer, records=True)
 
 
 def _wait(question: Question, place: Enclosure) -> Answer:

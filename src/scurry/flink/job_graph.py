@@ -64,6 +64,8 @@ class Asked:
     graph: JobGraph
     fence: Fence | None
     """None: it was known from before, and nothing was run"""
+    records: bool = False
+    """the process goes on for a moment, to write down an archive of its classes for the next ones"""
 
 
 def job_graph(request: GraphRequest, *, read_type: ReadType | None = None, max_age_s: float = 0) -> Asked:
@@ -81,7 +83,7 @@ def job_graph(request: GraphRequest, *, read_type: ReadType | None = None, max_a
     answer = ask(question, request.on)
     content = check_answer(answer, request)
     job_graph_cache.keep(request.on.cache, key, content)
-    return Asked(graph=read_graph(content, read_type), fence=answer.fence)
+    return Asked(graph=read_graph(content, read_type), fence=answer.fence, records=answer.records)
 
 
 def _key(request: GraphRequest, question: Question) -> str:
