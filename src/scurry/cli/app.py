@@ -33,6 +33,7 @@ COMMANDS = {
     "freeze": "freeze",
     "thaw": "freeze",
     "snapshot": "snapshot",
+    "state": "state",
     "serve": "serve",
     "runtime": "runtime",
     "local": "local",

@@ -26,6 +26,8 @@ CHUNK = 8 << 20
 UNFINISHED = ".scurry-unfinished-"
 """how the name of a file begins that is being written"""
 
+NAME_THE_DIRECTORY = "Name the directory that holds `_metadata`"
+
 _S3 = frozenset({"s3", "s3a", "s3n", "s3p"})
 """Flink's plug-ins answer to several schemes: `s3` and `s3p` the one of Presto, `s3` and `s3a` that of Hadoop"""
 _KNOWN = "a path, file:, s3:// (s3a://, s3p://), gs:// and https://"
@@ -226,7 +228,7 @@ def _reading(path: str) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise SnapshotNotFound(f"there is no file {path!r}") from error
+        raise SnapshotNotFound(f"there is no file {path!r}", hint=NAME_THE_DIRECTORY) from error
     except PermissionError as error:
         hint = f"To see whose it is, run:\n  ls -ld {local_path(path)}"
         raise StorageError(f"{path!r} may not be read by this user", hint=hint) from error

@@ -137,7 +137,7 @@ class ObjectStore:
                 bucket = _key(path).partition("/")[0]
                 kind = SnapshotNotFound if done == "read" else StorageError
                 raise kind(f"{path!r} cannot be {done}: there is no bucket {bucket!r}") from error
-            raise SnapshotNotFound(f"there is no object {path!r}") from error
+            raise SnapshotNotFound(f"there is no object {path!r}", hint="Check the address") from error
         except PermissionError as error:
             why = str(error).rstrip(".") or "access denied"
             raise StorageError(f"{path!r} cannot be {done}: {why}", hint=self._denied_hint) from error

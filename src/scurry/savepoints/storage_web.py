@@ -109,7 +109,7 @@ def _check(path: str, answer: BaseHTTPResponse) -> None:
     if answer.status in {200, 206, 416}:
         return
     if answer.status in {404, 410}:
-        raise SnapshotNotFound(f"there is no file {shown(path)!r}")
+        raise SnapshotNotFound(f"there is no file {shown(path)!r}", hint="Check the address")
     what = f"{answer.status} {answer.reason or ''}".rstrip()
     hint = (
         "Write the credentials into the address: https://user:password@host/…"

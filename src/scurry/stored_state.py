@@ -1,0 +1,93 @@
+"""What state an application, or a place, holds: read from a snapshot's own files. Changes nothing.
+
+Part of floor 3, above the workspace, which knows the snapshots of an application.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scurry.model.errors import ScurryError, SnapshotNotFound
+from scurry.savepoints.files import METADATA
+from scurry.savepoints.snapshot import read_snapshot
+from scurry.savepoints.storage import AnyStorage, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scurry.model.snapshot import Snapshot
+    from scurry.model.state import SnapshotState
+    from scurry.workspace import Workspace
+
+_PAUSES_S = (0.1, 0.3, 0.6, 1.0, 2.0)
+"""Flink tells of a newer checkpoint up to 3 s after it deleted the one before (`web.refresh-interval`)"""
+
+
+def is_place(name: str) -> bool:
+    """Whether a name is that of a place, and not of an application: those have no slash and no scheme."""
+    return "/" in name or re.match(r"[a-z][a-z0-9+.-]*:", name) is not None or (Path(name) / METADATA).is_file()
+
+
+def state_at(place: str, *, every_subtask: bool = False) -> SnapshotState:
+    """Return what the snapshot at a place holds. Raises as `read_snapshot` does, `StorageError`, `MissingExtra`."""
+    return read_snapshot(place, AnyStorage(), every_subtask=every_subtask)
+
+
+def state_of(workspace: Workspace, application: str, *, every_subtask: bool = False) -> SnapshotState:
+    """Return what the newest snapshot of an application holds: of a job that runs, that is its latest checkpoint.
+
+    That is deleted as soon as the next one is complete. So when it is gone, the next one is looked for; only when there
+    is none, an older snapshot is read. Raises `SnapshotNotFound`, and what reading raises.
+    """
+    gone: set[str] = set()
+    for pause in (*_PAUSES_S, None):
+        found = _untried(workspace, application, gone)
+        try:
+            return _read(workspace, application, found, every_subtask=every_subtask)
+        except SnapshotNotFound:
+            if pause is None:
+                break
+            gone.add(found.location)
+            workspace.clock.sleep(pause)
+    raise SnapshotNotFound(
+        f"each checkpoint of {application!r} was deleted while it was read: they follow each other too fast",
+        hint=f"Take a savepoint, which stays, and look at that:\n  scurry snapshot create {application}",
+    )
+
+
+def _untried(workspace: Workspace, application: str, gone: set[str]) -> Snapshot:
+    known = workspace.snapshots(application)
+    found = next((snapshot for snapshot in known if snapshot.location not in gone), None)
+    if found is not None:
+        return found
+    if known:
+        raise SnapshotNotFound(
+            f"the files of no snapshot of {application!r} are to be seen from this machine: {known[0].location}",
+            hint=f"To see what there is, run:\n  scurry snapshot list {application}",
+        )
+    raise SnapshotNotFound(
+        f"no snapshot of {application!r} is known, and no job of it has completed a checkpoint",
+        hint=f"To take one, run:\n  scurry snapshot create {application}",
+    )
+
+
+def _read(workspace: Workspace, application: str, snapshot: Snapshot, *, every_subtask: bool) -> SnapshotState:
+    remote = kind_of(snapshot.location) != "file"
+    storage = AnyStorage(_options(workspace, application) if remote else None)
+    return read_snapshot(snapshot.location, storage, every_subtask=every_subtask)
+
+
+def _options(workspace: Workspace, application: str) -> Mapping[str, str]:
+    """Return the Flink options of the application's target: they tell which S3 it is that the cluster writes to."""
+    from scurry.model.ports import RunsFlink
+
+    try:
+        _, history = workspace.observe(application)
+        if history.target is None or history.current is None:
+            return {}
+        target = workspace.target(history.target)
+        return target.defaults(history.current.desired.flink_version) if isinstance(target, RunsFlink) else {}
+    except ScurryError:
+        return {}
