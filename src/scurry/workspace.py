@@ -6,7 +6,7 @@ the same way (`_change`): hold the lease, settle what a crash left open, observe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from scurry.model.journal import History, Lease, OperationRecord, Revision
     from scurry.model.observed import Observed
     from scurry.model.plan import Difference, Plan
-    from scurry.model.ports import Clock, Journal, Log, Target
+    from scurry.model.ports import Clock, Journal, Target
     from scurry.model.project import Project
-    from scurry.model.report import Diagnosis, StatusReport
+    from scurry.model.report import Diagnosis, LogLines, StatusReport
     from scurry.model.reporting import Reporter
     from scurry.model.result import Applied
     from scurry.model.snapshot import Snapshot
@@ -138,18 +138,15 @@ class Workspace:
         observed, history = self.observe(application)
         return known(name, observed, history)
 
-    def logs(self, application: str) -> Sequence[Log]:
-        """Return the logs of the processes that run an application. Raises `PlanError` when its target gives none."""
-        from scurry.model.ports import KeepsLogs
+    def logs(self, application: str, *, lines: int, follow: bool = False) -> Iterator[tuple[LogLines, ...]]:
+        """Yield the last lines of each log of an application's processes; to `follow`, then what is added, with pauses.
+
+        Raises `PlanError` when its target gives none.
+        """
+        from scurry.targets.logs import logs_of, read
 
         history = self._known(application)
-        target = self.target(_target_of(history))
-        if history.current is None or not isinstance(target, KeepsLogs):
-            raise PlanError(
-                f"target {target.name!r} gives no logs",
-                hint=f"To see what Flink itself shows, run:\n  scurry ui {application}",
-            )
-        return target.logs(application, history.current.desired.flink_version)
+        return read(logs_of(self.target(_target_of(history)), history), lines, follow=follow, clock=self.clock)
 
     def diagnose(self, application: str) -> Diagnosis:
         """Return what is wrong with an application, root cause first."""
@@ -214,23 +211,24 @@ class Workspace:
         wait: timedelta | None = None,
     ) -> Applied:
         """Take what runs, and the journal does not know, into it. Raises `PlanError` or `Refused` when it is unfit."""
+        wish = self.assembly.wish(file, environment, target)
+        with wish.placing_errors():
+            return self.take_over(wish.desired, wanted, confirm=confirm, wait=wait)
+
+    def take_over(
+        self, desired: Desired, wanted: Wanted, *, confirm: Confirm, wait: timedelta | None = None
+    ) -> Applied:
+        """Adopt as what is wished for; its artifact is in the store. Raises what `adopt` does."""
         from scurry.engine.adoption import plan_adoption
 
         if wanted.name in self._reading.applications():
             raise Refused(f"{wanted.name!r} is another application here; its job is not to be had")
-        wish = self.assembly.wish(file, environment, target)
-        desired = wish.desired
         place = self.target(desired.target)
-        with wish.placing_errors():
-            return self._change(
-                desired.application,
-                desired.target,
-                lambda observed, history: plan_adoption(
-                    desired, wanted, place, observed=observed, history=history, now=self.clock.now()
-                ),
-                confirm=confirm,
-                wait=wait,
-            )
+
+        def decide(observed: Observed, history: History) -> Plan:
+            return plan_adoption(desired, wanted, place, observed=observed, history=history, now=self.clock.now())
+
+        return self._change(desired.application, desired.target, decide, confirm=confirm, wait=wait)
 
     def rollback(
         self,

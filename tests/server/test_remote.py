@@ -177,7 +177,7 @@ def test_a_bad_revision_is_rolled_back_told_here_and_sent_as_an_event(office: Of
 
 def test_what_is_declined_or_not_known_or_locked_is_told_by_the_same_codes(office: Office) -> None:
     assert office.refused("apply", "shop.yaml") == "refused"
-    assert office.refused("stop", "nobody", "--yes") == "unknown"
+    assert office.refused("stop", "nobody", "--yes") == "plan-error"
     assert office.refused("history", "nobody") == "plan-error"
     assert office.refused("status", token="guessed") == office.refused("status", token=None) == "unauthorized"
     assert office.refused("logs", "nobody") == "plan-error"

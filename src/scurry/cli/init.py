@@ -70,7 +70,7 @@ output/
 
 
 @app.command()
-@command(in_project=False)
+@command(in_project=False, here="the files of a project are written on this machine")
 def init(
     session: Session,
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if it is not there.")] = Path(),

@@ -50,7 +50,13 @@ def move(
     All of them or none. The file is kept beside itself as `FILE.moved`, so that nobody goes on with it by mistake.
     Running jobs are not touched.
     """
-    from scurry.model.errors import JournalError
+    from scurry.model.errors import JournalError, PlanError
+
+    if session.remote:
+        raise PlanError(
+            "a journal is moved where it is, while nobody works with it: not through a server",
+            hint="Run it in the server's own project, without --server (SCURRY_SERVER).",
+        )
 
     place = session.workspace.journal_place
     if Path(place).resolve() == file.resolve():

@@ -9,11 +9,13 @@ from scurry.cli.session import Session, command, new_app
 if TYPE_CHECKING:
     from scurry.flink.cluster import RunningCluster
 
+HERE = "the clusters of this machine are started and stopped on it"
+
 app = new_app("local", "Flink clusters of this project on this machine.")
 
 
 @app.command()
-@command()
+@command(here=HERE)
 def status(session: Session) -> None:
     """Show the clusters that run, with their processes and addresses."""
     from scurry.cli import views_local
@@ -27,7 +29,7 @@ def status(session: Session) -> None:
 
 
 @app.command()
-@command(asks=True)
+@command(asks=True, here=HERE)
 def stop(
     session: Session,
     version: Annotated[

@@ -1,6 +1,5 @@
 """`scurry logs`: the logs of the processes that run an application."""
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,13 +9,11 @@ from scurry.cli.failure import Usage
 from scurry.cli.session import Session, command, new_app
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from scurry.model.ports import Log
+    from scurry.model.report import LogLines
 
 app = new_app()
-
-POLL_S = 0.5
 
 
 @app.command()
@@ -32,30 +29,36 @@ def logs(
 
     if follow and session.as_json:
         raise Usage("--json writes one document, and --follow has no end; leave one out")
-    found = session.workspace.logs(application)
-    ends = [(log, log.tail(tail)) for log in found]
+    pages = session.workspace.logs(application, lines=tail, follow=follow)
+    ends = next(pages)
+    _tell_left_out(session, ends)
     session.answer(
         "logs",
-        {"application": application, "logs": [{"name": log.name, "lines": lines} for log, lines in ends]},
+        {"application": application, "logs": [{"name": log.name, "lines": log.lines} for log in ends]},
         lambda: (
-            "\n\n".join("\n".join((text.bold(f"==> {log.name} <=="), *lines)) for log, lines in ends)
+            "\n\n".join("\n".join((text.bold(f"==> {log.name} <=="), *log.lines)) for log in ends)
             or f"{application} has no logs yet."
         ),
     )
     if follow:
-        _follow(found, ends[-1][0].name if ends else "")
+        _follow(session, pages, ends[-1].name if ends else "")
 
 
-def _follow(found: "Sequence[Log]", shown: str) -> None:
+def _follow(session: Session, pages: "Iterator[tuple[LogLines, ...]]", shown: str) -> None:
     """Write what is added, with a head whenever it comes from another log than the line before."""
     from scurry.cli import output, text
 
-    while True:
-        for log in found:
-            lines = log.more()
-            if lines and log.name != shown:
+    for page in pages:
+        _tell_left_out(session, page)
+        for log in page:
+            if log.name != shown:
                 shown = log.name
                 output.write(text.bold(f"\n==> {shown} <=="))
-            for line in lines:
+            for line in log.lines:
                 output.write(line)
-        time.sleep(POLL_S)
+
+
+def _tell_left_out(session: Session, page: "Sequence[LogLines]") -> None:
+    for log in page:
+        if log.left_out:
+            session.reporter.warn(f"{log.name}: {log.left_out} lines before these are too much to be sent")

@@ -86,6 +86,8 @@ ServerAddress = Annotated[
         help="Have a scurry server do it, instead of this process. Its token is read from SCURRY_TOKEN.",
     ),
 ]
+NoServer = Annotated[str | None, typer.Option("--server", metavar="URL", hidden=True)]
+"""of commands that no server can do: there to say why. SCURRY_SERVER says nothing to them"""
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Tell more: progress also with --json, whole causes.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]

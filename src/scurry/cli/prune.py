@@ -9,7 +9,8 @@ from scurry.cli.exit_codes import DONE, ERROR
 from scurry.cli.session import Session, command, new_app
 
 if TYPE_CHECKING:
-    from scurry.pruning import Deleted
+    from scurry.pruning import Deleted, Pruner
+    from scurry.server.remote import RemotePruner
 
 app = new_app()
 
@@ -26,9 +27,8 @@ def prune(
     With applications named, only their snapshots. What a rollback or a start could need stays, whatever the spec says.
     """
     from scurry.cli import views_prune
-    from scurry.pruning import Pruner
 
-    pruner = Pruner(session.workspace)
+    pruner = _pruner(session)
     with session.reporter.activity("see what is needed"):
         pruning = pruner.plan(applications or ())
     if dry_run or pruning.is_empty:
@@ -40,3 +40,12 @@ def prune(
         "prune", views_prune.document(pruning, deleted, dry_run=False), lambda: views_prune.result_text(deleted)
     )
     return ERROR if any(found.error for found in deleted) else DONE
+
+
+def _pruner(session: Session) -> "Pruner | RemotePruner":
+    """Return what prunes: here, or where the server is."""
+    if session.remote:
+        return session.remote.pruner()
+    from scurry.pruning import Pruner
+
+    return Pruner(session.workspace)

@@ -7,6 +7,8 @@ import typer
 
 from scurry.cli.session import Session, command, new_app
 
+HERE = "what is installed on this machine is seen to on it"
+
 app = new_app("runtime", "Flink and Java on this machine.")
 
 
@@ -19,7 +21,7 @@ class Kind(StrEnum):
 
 
 @app.command("list")
-@command()
+@command(here=HERE)
 def list_(session: Session) -> None:
     """List what is installed in the cache, and what it weighs."""
     from scurry.cli import views_runtime
@@ -34,7 +36,7 @@ def list_(session: Session) -> None:
 
 
 @app.command()
-@command()
+@command(here=HERE)
 def install(
     session: Session,
     versions: Annotated[list[str], typer.Argument(metavar="VERSION", help="Flink versions: 2.3 or 1.20.5.")],
@@ -59,7 +61,7 @@ def install(
 
 
 @app.command()
-@command(asks=True)
+@command(asks=True, here=HERE)
 def remove(
     session: Session,
     version: Annotated[str, typer.Argument(metavar="VERSION", help="As `scurry runtime list` shows it.")],

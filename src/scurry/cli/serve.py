@@ -53,7 +53,7 @@ LogFormat = Annotated[
 
 
 @app.command()
-@command(is_server=True)
+@command(is_server=True, here="this starts a server, on this machine")
 def serve(  # noqa: PLR0913, PLR0917 - options of one command
     session: Session,
     interval: Interval = None,

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast
 
 import typer
 
 from scurry.cli import options
-from scurry.cli.failure import Interrupted
+from scurry.cli.failure import Interrupted, Usage
 
 if TYPE_CHECKING:
     from scurry.model.plan import Plan
     from scurry.model.reporting import Reporter
+    from scurry.server.remote import RemoteWorkspace
     from scurry.workspace import Workspace
 
 P = ParamSpec("P")
@@ -97,6 +98,11 @@ class Session:
 
         return RemoteWorkspace.connect(workspace.project, self.server, token_of(workspace), reporter=self.reporter)
 
+    @property
+    def remote(self) -> "RemoteWorkspace | None":
+        """The workspace, when a server does what is to be done."""
+        return cast("RemoteWorkspace", self.workspace) if self.server is not None else None
+
     def answer(self, schema: str, document: Document, people: Callable[[], str]) -> None:
         """Write the result to standard output: the document with `--json`, else what `people` returns."""
         from scurry.cli import output
@@ -141,18 +147,24 @@ class Session:
 
 
 def command(
-    *, changes: bool = False, asks: bool = False, in_project: bool = True, is_server: bool = False
+    *,
+    changes: bool = False,
+    asks: bool = False,
+    in_project: bool = True,
+    here: str | None = None,
+    is_server: bool = False,
 ) -> Callable[[Callable[Concatenate[Session, P], int | None]], Callable[..., int | None]]:
     """Give a function the session, and its command line the shared options. The function may return an exit code.
 
     `changes`: it changes an application; so it also has `--yes` and `--wait`. `asks`: only `--yes`. Not `in_project`:
-    it needs no project, and has no `--workspace`. `is_server`: it asks no server, and answers with no document.
+    it needs no project, and has no `--workspace`. `here`: why no server can do it; `--server` is refused with that.
+    `is_server`: it answers with no document.
     """
     shared = {**_SHARED, **(_CHANGING if changes else _ASKING if asks else {})}
     if not in_project:
         del shared["workspace"]
-    if is_server or not in_project:
-        del shared["server"]
+    if here:
+        shared["server"] = options.NoServer
     if is_server:
         del shared["as_json"]
 
@@ -160,6 +172,8 @@ def command(
         def run(**given: Any) -> int | None:
             directory = given.pop("workspace", None)
             session = Session(directory=directory, **{name: given.pop(name) for name in shared if name != "workspace"})
+            if here and session.server is not None:
+                raise Usage(f"--server: {here}; leave it out")
             try:
                 return function(session, **given)  # type: ignore[call-arg]  # the options are the function's own
             except KeyboardInterrupt as error:

@@ -36,6 +36,15 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+class LogLines(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines of the log of one process: the last ones, or those that were added."""
+
+    name: str
+    lines: tuple[str, ...]
+    left_out: int = 0
+    """so many before them are too much for what sends them"""
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is wrong."""
 

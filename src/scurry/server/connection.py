@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -17,15 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from scurry.model.report import LogLines
     from scurry.model.reporting import Activity, Reporter
-    from scurry.model.result import Applied
 
 T = TypeVar("T")
+End = TypeVar("End", bound=wire.Result | wire.Pruned)
 
 _TIMEOUT = urllib3.Timeout(connect=5, read=120)
 """a change is silent for five seconds at most; a question may take as long as its target"""
+_LONG = urllib3.Timeout(connect=5, read=1800)
+"""of a question for which all targets are asked, or all of the journal is read"""
+_BUSY_S = 600.0
+"""for so long a server is asked again that has too much to do"""
 
-
+_CONNECTIONS = 64
+"""that are kept: so many threads may use one connection to the server at one time"""
 _NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 """it is certain that the server got nothing"""
 
@@ -44,40 +51,84 @@ class ServerConnection:
             wire.USER: user,
             **({"authorization": f"Bearer {token}"} if token else {}),
         }
-        self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
+        self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT, maxsize=_CONNECTIONS)
 
-    def get(self, path: str, kind: type[T], **query: Any) -> T:
+    def get(self, path: str, kind: type[T], *, is_long: bool = False, **query: Any) -> T:
         """Ask something."""
-        return self._answer(self._send("GET", path, query=query), kind)
+        return self._answer(self._send("GET", path, query=query, is_long=is_long), kind)
 
-    def send(self, method: str, path: str, kind: type[T], *, body: object = None, **query: Any) -> T:
+    def send(
+        self, method: str, path: str, kind: type[T], *, body: object = None, is_long: bool = False, **query: Any
+    ) -> T:
         """Have something done that is done at once."""
-        return self._answer(self._send(method, path, query=query, body=body), kind)
+        return self._answer(self._send(method, path, query=query, body=body, is_long=is_long), kind)
 
     def upload(self, path: Path, where: str, **query: Any) -> None:
         """Send a file."""
         with path.open("rb") as file:
             self._answer(self._send("PUT", where, query=query, stream=file), wire.ArtifactAnswer)
 
-    def change(self, path: str, body: wire.Ask, reporter: Reporter) -> Applied:
-        """Have an application changed, and tell of the progress here as if it were done here.
+    def change(self, path: str, body: object, reporter: Reporter, end: type[End]) -> End:
+        """Have something changed, and tell of the progress here as if it were done here. Returns how it ended.
 
-        Raises `ServerLost` when the connection breaks: the change goes on over there.
+        A server that is at as much as it takes is asked again for some minutes. Raises `ServerLost` when the connection
+        breaks: the change goes on over there.
         """
-        answer = self._send("POST", path, body=body, preload=False)
+        with self._streamed(self._when_taken_on(path, body, reporter), self._lost) as lines:
+            last = _Replay(reporter).run(lines)
+        if not isinstance(last, end):
+            raise ServerError(f"{self.url} answers, but not as a scurry server of this version")
+        return last
+
+    def follow(self, path: str, **query: Any) -> Iterator[tuple[LogLines, ...]]:
+        """Yield lines of logs as they come. Raises `ServerLost` when the connection breaks, or the server stops."""
+        answer = self._send("GET", path, query=query, preload=False)
+        with self._streamed(answer, self._not_followed) as lines:
+            for line in lines:
+                match line:
+                    case wire.Added(logs=logs):
+                        yield logs
+                    case wire.Failed(error=error):
+                        raise raised(error)
+                    case _:
+                        yield ()
+            raise _Ended
+
+    def _when_taken_on(self, path: str, body: object, reporter: Reporter) -> urllib3.BaseHTTPResponse:
+        until = time.monotonic() + _BUSY_S
+        with ExitStack() as waiting:
+            is_shown = False
+            while True:
+                answer = self._send("POST", path, body=body, preload=False)
+                if answer.status != 503 or time.monotonic() > until:
+                    return answer
+                answer.read()
+                told = self._told(answer)
+                if told is None or told.code != "busy" or told.retry_after_s is None:
+                    raise self._failure(answer)
+                if not is_shown:
+                    waiting.enter_context(reporter.activity("wait for the server: it is at as much as it takes"))
+                    is_shown = True
+                time.sleep(told.retry_after_s)
+
+    @contextmanager
+    def _streamed(
+        self, answer: urllib3.BaseHTTPResponse, lost: Callable[[str], ServerLost]
+    ) -> Iterator[Iterator[wire.Line]]:
+        """Give the lines of an answer, and say of a connection that breaks in the middle what that means."""
         if answer.status != 200:
             answer.read()
             raise self._failure(answer)
         try:
-            return _Replay(reporter).run(_lines(answer))
+            yield _lines(answer)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._lost(str(error)) from error
+            raise lost(str(error)) from error
         except _Ended:
-            raise self._lost("it ended before the result came") from None
+            raise lost("it ended before the result came") from None
         finally:
             answer.close()
 
-    def _send(
+    def _send(  # noqa: PLR0913 - all that a request can have
         self,
         method: str,
         path: str,
@@ -86,6 +137,7 @@ class ServerConnection:
         body: object = None,
         stream: Any = None,
         preload: bool = True,
+        is_long: bool = False,
     ) -> urllib3.BaseHTTPResponse:
         asked = urlencode({key: value for key, value in (query or {}).items() if value is not None}, doseq=True)
         url = f"{self.url}{wire.API}{path}" + (f"?{asked}" if asked else "")
@@ -97,7 +149,13 @@ class ServerConnection:
         content = stream if stream is not None else (msgspec.json.encode(body) if body is not None else None)
         try:
             return self._pool.request(
-                method, url, body=content, headers=headers, redirect=False, preload_content=preload
+                method,
+                url,
+                body=content,
+                headers=headers,
+                redirect=False,
+                preload_content=preload,
+                timeout=_LONG if is_long else _TIMEOUT,
             )
         except urllib3.exceptions.HTTPError as error:
             if method != "GET" and not isinstance(error, _NOT_SENT):
@@ -116,15 +174,29 @@ class ServerConnection:
             raise ServerError(f"{self.url} answers, but not as a scurry server of this version: {error}") from error
 
     def _failure(self, answer: urllib3.BaseHTTPResponse) -> Exception:
+        told = self._told(answer)
+        return (
+            raised(told)
+            if told
+            else ServerError(f"{self.url} answers with HTTP {answer.status}, and is no scurry server")
+        )
+
+    def _told(self, answer: urllib3.BaseHTTPResponse) -> wire.ErrorBody | None:
         try:
-            return raised(msgspec.json.decode(answer.data, type=wire.ErrorAnswer).error)
+            return msgspec.json.decode(answer.data, type=wire.ErrorAnswer).error
         except msgspec.DecodeError:
-            return ServerError(f"{self.url} answers with HTTP {answer.status}, and is no scurry server")
+            return None
 
     def _lost(self, why: str) -> ServerLost:
         return ServerLost(
             f"the connection to {self.url} broke in the middle ({why}); the server goes on with what it is at",
             hint="To see how things stand, run:\n  scurry status",
+        )
+
+    def _not_followed(self, why: str) -> ServerLost:
+        return ServerLost(
+            f"the connection to {self.url} broke while logs were followed ({why})",
+            hint="To go on, run the same command again.",
         )
 
 
@@ -139,12 +211,12 @@ class _Replay:
         self._reporter = reporter
         self._open: dict[int, tuple[ExitStack, Activity]] = {}
 
-    def run(self, lines: Iterator[wire.Line]) -> Applied:
+    def run(self, lines: Iterator[wire.Line]) -> wire.Result | wire.Pruned:
         """Tell all of it. Raises the error that the last line tells of."""
         try:
             for line in lines:
-                if isinstance(line, wire.Result):
-                    return line.applied
+                if isinstance(line, wire.Result | wire.Pruned):
+                    return line
                 if isinstance(line, wire.Failed):
                     raise raised(line.error)
                 self._tell(line)

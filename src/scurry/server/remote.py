@@ -6,31 +6,35 @@ Specs are read and artifacts built here; plans are made there, shown here, and c
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
 
 import msgspec
 
-from scurry.model.errors import PlanError, Refused
+from scurry.model.errors import Place, PlanError, Problem, Refused
 from scurry.model.report import Diagnosis
 from scurry.server import wire
 from scurry.server.connection import ServerConnection, quoted
+from scurry.server.remote_errors import raised
 from scurry.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import timedelta
     from pathlib import Path
 
+    from scurry.engine.adoption import Wanted
     from scurry.model.desired import Desired
     from scurry.model.journal import Freeze, History, OperationRecord, Revision
     from scurry.model.observed import Observed
     from scurry.model.plan import Difference, Plan
-    from scurry.model.ports import Log, Target
+    from scurry.model.ports import Target
     from scurry.model.project import Project
-    from scurry.model.report import StatusReport
+    from scurry.model.report import LogLines, StatusReport
     from scurry.model.reporting import Reporter
     from scurry.model.result import Applied
     from scurry.model.snapshot import Snapshot
+    from scurry.pruning import Deleted, Pruning
     from scurry.workspace import Confirm
 
 
@@ -140,26 +144,52 @@ class RemoteWorkspace(Workspace):
         """Return what is wrong, root cause first."""
         return self._get(application, "diagnosis", Diagnosis)
 
-    def logs(self, application: str) -> Sequence[Log]:
-        """Refuse: logs do not go through the server."""
-        raise _not_here("reading logs")
+    def logs(self, application: str, *, lines: int, follow: bool = False) -> Iterator[tuple[LogLines, ...]]:
+        """Yield the last lines of each log; to `follow`, then what is added."""
+        path = f"/applications/{quoted(application)}/logs"
+        if follow:
+            yield from self.connection.follow(path, lines=lines, follow="true")
+        else:
+            yield self.connection.get(path, wire.LogsAnswer, lines=lines).logs
 
     @property
     def journal_place(self) -> str:
-        """Where the journal is."""
-        return self.connection.url
+        """Where the server's journal is: a path over there, or an address without its password."""
+        return self._journal_check.place
 
-    def check_journal(self, path: Path | None = None) -> Any:
-        """Look a file over; the server's journal is looked over where the server is."""
-        if path is None:
-            raise _not_here("looking over the server's journal")
-        return super().check_journal(path)
+    def check_journal(self, path: Path | None = None) -> list[Problem]:
+        """Look the server's journal over, over there. Raises `PlanError` for a file: that is here."""
+        if path is not None:
+            raise PlanError(
+                f"{str(path)!r} is a file on this machine; a server looks over its own journal",
+                hint="To look the file over here, leave --server (SCURRY_SERVER) out.",
+            )
+        return [
+            Problem(message=one.message, hint=one.hint, place=Place(file=one.file) if one.file else None)
+            for one in self._journal_check.problems
+        ]
+
+    @cached_property
+    def _journal_check(self) -> wire.JournalCheckAnswer:
+        return self.connection.get("/journal/check", wire.JournalCheckAnswer, is_long=True)
+
+    def pruner(self) -> RemotePruner:
+        """Return what prunes over there."""
+        return RemotePruner(self.connection, self.reporter)
 
     # Changing --------------------------------------------------------------------------------------------------
 
     def converge(self, desired: Desired, *, confirm: Confirm, wait: timedelta | None = None) -> Applied:
         """Make an application what is wished for."""
         return self._do(desired.application, "apply", self._wished(desired), confirm=confirm, wait=wait)
+
+    def take_over(
+        self, desired: Desired, wanted: Wanted, *, confirm: Confirm, wait: timedelta | None = None
+    ) -> Applied:
+        """Adopt as what is wished for."""
+        self._upload(desired)
+        body = wire.Adopt(desired=desired, job=wanted.job, named=wanted.name, state=wanted.state)
+        return self._do(desired.application, "adopt", body, confirm=confirm, wait=wait)
 
     def rollback(
         self,
@@ -230,13 +260,16 @@ class RemoteWorkspace(Workspace):
 
     def _wished(self, desired: Desired) -> wire.Apply:
         """Return the body of an apply, with the artifact on the server."""
+        self._upload(desired)
+        return wire.Apply(desired=desired)
+
+    def _upload(self, desired: Desired) -> None:
         artifact = desired.artifact
         where = f"/artifacts/{artifact.digest}"
         if not self.connection.get(where, wire.ArtifactAnswer).present:
             path = self.assembly.store.path(artifact)
             with self.reporter.activity(f"upload {artifact.file_name} to the server"):
                 self.connection.upload(path, where, kind=artifact.kind.value, file_name=artifact.file_name)
-        return wire.Apply(desired=desired)
 
     def _planned(self, application: str, verb: str, body: wire.Ask) -> wire.PlanAnswer:
         path = f"/applications/{quoted(application)}/{verb}"
@@ -249,7 +282,36 @@ class RemoteWorkspace(Workspace):
                 raise Refused("declined; nothing was changed")
             wait_s = wait.total_seconds() if wait is not None else None
             agreed = msgspec.structs.replace(body, agreed=planned.plan_id, wait_s=wait_s)
-            return self.connection.change(f"/applications/{quoted(application)}/{verb}", agreed, self.reporter)
+            path = f"/applications/{quoted(application)}/{verb}"
+            return self.connection.change(path, agreed, self.reporter, wire.Result).applied
+
+
+class RemotePruner:
+    """Prunes over there: what a `Pruner` is for a project on the spot."""
+
+    def __init__(self, connection: ServerConnection, reporter: Reporter) -> None:
+        self._connection = connection
+        self._reporter = reporter
+        self._asked = wire.Prune()
+
+    def plan(self, applications: Sequence[str] = ()) -> Pruning:
+        """Return what would go and what stays."""
+        from scurry.server.wire_prune import PruneAnswer
+
+        asked = wire.Prune(applications=tuple(applications))
+        planned = self._connection.send("POST", "/prune", PruneAnswer, body=asked, is_long=True, dry_run="true")
+        self._asked = msgspec.structs.replace(asked, agreed=planned.plan_id)
+        return planned.pruning
+
+    def carry_out(self, pruning: Pruning) -> Iterator[Deleted]:
+        """Delete what was planned last, and yield what became of each. Raises `PlanOutdated` when that has moved."""
+        from scurry.pruning import Deleted
+
+        for found in self._connection.change("/prune", self._asked, self._reporter, wire.Pruned).deleted:
+            what = found.snapshot or found.leftover
+            if what is not None:
+                error = raised(found.error) if found.error else None
+                yield Deleted(what=what, application=found.application, error=error, spared=found.spared)
 
 
 def token_of(workspace: Workspace) -> str | None:

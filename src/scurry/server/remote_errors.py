@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 class Told(errors.ServerError):
     """An error of the server that has no class of its own here."""
 
-    def __init__(self, code: str, message: str, *, hint: str | None) -> None:
-        super().__init__(message, hint=hint)
-        self.code = code  # type: ignore[misc]  # of this one, not of the class
+    def __init__(self, body: ErrorBody) -> None:
+        super().__init__(body.message, hint=body.hint)
+        self.code = body.code  # type: ignore[misc]  # of this one, not of the class
+        self.owner, self.since, self.target, self.cause = body.owner, body.since, body.target, body.cause
 
 
 def raised(body: ErrorBody) -> errors.ScurryError:
@@ -36,6 +37,10 @@ def _of_code(body: ErrorBody) -> errors.ScurryError:
             return errors.SpecInvalid(tuple(found) or (errors.Problem(message=body.message, hint=hint),))
         case "application-locked":
             return errors.ApplicationLocked(body.message, owner=body.owner or "", since=body.since or "", hint=hint)
+        case "unknown":
+            return errors.PlanError(body.message, hint=hint)
+        case "frozen":
+            return errors.Frozen(body.message, owner=body.owner or "", since=body.since or "", hint=hint)
         case "target-unavailable":
             again = body.retry_after_s or 1.0
             return errors.TargetUnavailable(body.message, target=target, hint=hint, retry_after_s=again)
@@ -45,7 +50,7 @@ def _of_code(body: ErrorBody) -> errors.ScurryError:
             return errors.TargetUnsuitable(body.message, target=target, hint=hint)
         case _:
             plain = next((kind for kind in _plain(errors.ScurryError) if kind.code == body.code), None)
-            return plain(body.message, hint=hint) if plain else Told(body.code, body.message, hint=hint)
+            return plain(body.message, hint=hint) if plain else Told(body)
 
 
 def _plain(kind: type[errors.ScurryError]) -> Iterator[type[errors.ScurryError]]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MOST_FOLLOWERS = 8
+"""who read on in logs: each holds one of the threads that answer"""
 _LAST_WORDS_S = 5.0
 _STANDS_STILL_S = 60.0
 _STALE_S = 15.0
@@ -55,7 +57,9 @@ class Server:
         self._webhook = self._connect_webhook(project)
         self._changed = threading.Condition()
         self._changes = 0
-        self._is_stopping = False
+        self.is_stopping = False
+        """whether nothing is taken on any more"""
+        self.followers = threading.Semaphore(MOST_FOLLOWERS)
 
     @property
     def is_alive(self) -> bool:
@@ -66,7 +70,7 @@ class Server:
     def is_ready(self) -> bool:
         """Whether all has been read, the journal answers, and work is taken on."""
         is_fresh = time.monotonic() - self.loop.refreshed_at < _STALE_S
-        return self.loop.is_ready and is_fresh and not self._is_stopping
+        return self.loop.is_ready and is_fresh and not self.is_stopping
 
     @property
     def token(self) -> str | None:
@@ -85,7 +89,7 @@ class Server:
     def take_on(self, most: int) -> bool:
         """Say that a change begins. False when it may not: there are too many, or the server stops."""
         with self._changed:
-            if self._is_stopping or self._changes >= most:
+            if self.is_stopping or self._changes >= most:
                 return False
             self._changes += 1
             return True
@@ -109,7 +113,7 @@ class Server:
         loop.start()
         logger.info("server %s looks after the project in %s", self.settings.name, self.workspace.project.root)
         until()
-        self._is_stopping = True
+        self.is_stopping = True
         logger.info("stopping: %d operations in hand", self.loop.crew.in_hand + self._changes)
         self.loop.stop()
         done = self._await_end(self.settings.grace_s)

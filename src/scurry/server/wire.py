@@ -11,11 +11,14 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from scurry.model import operation as operations
 from scurry.model.desired import Desired
 from scurry.model.journal import Freeze, History, OperationRecord, Revision
+from scurry.model.leftover import Leftover
 from scurry.model.observed import Observed
+from scurry.model.operation import as_asked
 from scurry.model.plan import Difference, Plan
-from scurry.model.report import StatusReport
+from scurry.model.report import LogLines, StatusReport
 from scurry.model.result import Applied
 from scurry.model.snapshot import Snapshot
 
@@ -89,7 +92,28 @@ class Delete(Ask, frozen=True, kw_only=True):
     snapshot: bool = True
 
 
-Verb: TypeAlias = Apply | Rollback | Stop | Start | Restart | Scale | TakeSnapshot | DropSnapshot | Delete
+class Adopt(Ask, frozen=True, kw_only=True):
+    """Take what runs, and the journal does not know, into it. The artifact has to be on the server: upload it first."""
+
+    desired: Desired
+    job: str | None = None
+    """the job: its id or the beginning of it, or `latest`"""
+    named: str | None = None
+    """the job's name in Flink, if it is not the application's"""
+    state: str | None = None
+    """instead of a job: the location of a savepoint or checkpoint"""
+
+
+Verb: TypeAlias = Apply | Adopt | Rollback | Stop | Start | Restart | Scale | TakeSnapshot | DropSnapshot | Delete
+
+
+class Prune(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Delete snapshots that no policy keeps and nothing needs; of all applications, unneeded files, too."""
+
+    applications: tuple[str, ...] = ()
+    """only their snapshots; all without any"""
+    agreed: str | None = None
+    """`plan_id` of what was agreed to; if by now something else would go, it is refused"""
 
 
 class FreezeAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -174,6 +198,29 @@ class ArtifactAnswer(msgspec.Struct, frozen=True, kw_only=True):
     present: bool
 
 
+class LogsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The ends of the logs of the processes that run an application."""
+
+    logs: tuple[LogLines, ...]
+
+
+class ProblemReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong with the journal."""
+
+    message: str
+    hint: str | None = None
+    file: str | None = None
+    """on the server's machine"""
+
+
+class JournalCheckAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with the server's journal; without problems it is whole, and nothing is left open in it."""
+
+    place: str
+    """a path on the server's machine, or an address without its password"""
+    problems: tuple[ProblemReport, ...]
+
+
 class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
     """A target as the servers see it."""
 
@@ -220,6 +267,18 @@ class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: str
     error: ErrorBody
+
+
+class DeletedReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one thing that was to be deleted: a snapshot or a leftover."""
+
+    snapshot: Snapshot | None = None
+    leftover: Leftover | None = None
+    application: str | None = None
+    error: ErrorBody | None = None
+    """it is still there, and is tried again by the next pruning"""
+    spared: str | None = None
+    """why it was not tried"""
 
 
 # The lines of a change's progress ------------------------------------------------------------------------------
@@ -271,17 +330,36 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field=
     applied: Applied
 
 
+class Pruned(msgspec.Struct, frozen=True, kw_only=True, tag="pruned", tag_field="event"):
+    """The last line of a pruning: what became of each thing."""
+
+    deleted: tuple[DeletedReport, ...]
+
+
+class Added(msgspec.Struct, frozen=True, kw_only=True, tag="logs", tag_field="event"):
+    """Lines of logs: first their ends, then what was added."""
+
+    logs: tuple[LogLines, ...]
+
+
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="error", tag_field="event"):
     """The last line: why it could not be done."""
 
     error: ErrorBody
 
 
-Line: TypeAlias = Begin | Advance | Describe | End | Note | Alive | Result | Failed
+Line: TypeAlias = Begin | Advance | Describe | End | Note | Alive | Result | Pruned | Added | Failed
 
 
 def plan_id(plan: Plan) -> str:
     """Return a plan's name: equal when the same would be done at the same position of the journal."""
-    operations = [change.operation for change in plan.changes]
-    content = msgspec.json.encode([plan.application, plan.position, operations], order="deterministic")
+    wanted = [_untimed(as_asked(change.operation)) for change in plan.changes]
+    content = msgspec.json.encode([plan.application, plan.position, wanted], order="deterministic")
     return hashlib.sha256(content).hexdigest()[:24]
+
+
+def _untimed(operation: operations.Operation) -> object:
+    """Return an operation without the moment at which it was planned: a state that is adopted counts as taken then."""
+    if not isinstance(operation, operations.Adopt) or operation.job_id is not None:
+        return operation
+    return [operation.desired, [snapshot.location for snapshot in operation.snapshots]]

@@ -6,15 +6,22 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scurry.model.errors import PlanError
+from scurry.model.ports import KeepsLogs
+from scurry.model.report import LogLines
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from scurry.flink.rest import FlinkRest
+    from scurry.model.journal import History
+    from scurry.model.ports import Clock, Log, Target
 
 _LINE_BYTES = 512
 """a generous guess, for how much of a file's end holds so many lines"""
 _LEAST_BYTES = 65_536
+_POLL_S = 0.5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,6 +88,24 @@ class RestLog:
                 *whole, rest = (rest + new).split(b"\n")
                 yield from (line.decode("utf-8", "replace") for line in whole)
         self._position = seen - len(rest)
+
+
+def logs_of(target: Target, history: History) -> Sequence[Log]:
+    """Return the logs of the processes that run an application. Raises `PlanError` when its target gives none."""
+    if history.current is None or not isinstance(target, KeepsLogs):
+        raise PlanError(
+            f"target {target.name!r} gives no logs",
+            hint=f"To see what Flink itself shows, run:\n  scurry ui {history.application}",
+        )
+    return target.logs(history.application, history.current.desired.flink_version)
+
+
+def read(logs: Sequence[Log], lines: int, *, follow: bool, clock: Clock) -> Iterator[tuple[LogLines, ...]]:
+    """Yield the ends of logs; to `follow`, then again and again what was added: nothing, where there was nothing."""
+    yield tuple(LogLines(name=log.name, lines=log.tail(lines)) for log in logs)
+    while follow:
+        yield tuple(LogLines(name=log.name, lines=added) for log in logs if (added := log.more()))
+        clock.sleep(_POLL_S)
 
 
 def file_logs(directory: Path) -> tuple[FileLog, ...]:

@@ -90,7 +90,7 @@ class Api:
         call = Call(request=request, path=path, server=self._server)
         if not self._routes[name].takes_bytes:
             request.max_content_length = _MOST_JSON
-        if "application" in path and name != "apply":
+        if "application" in path and name not in {"apply", "adopt"}:
             known(call)
         answer = self._routes[name].answer(call)
         if isinstance(answer, Iterator):

@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, assert_never
 
+from scurry.engine.adoption import Wanted
 from scurry.model.errors import ArtifactError, PlanOutdated
 from scurry.server import wire
 from scurry.server.http.errors import BadRequest, Busy
@@ -25,6 +26,7 @@ MOST_AT_ONCE = 12
 
 VERBS: dict[str, type[wire.Ask]] = {
     "apply": wire.Apply,
+    "adopt": wire.Adopt,
     "rollback": wire.Rollback,
     "stop": wire.Stop,
     "start": wire.Start,
@@ -51,7 +53,7 @@ def answering(verb: str) -> Callable[[Call], object]:
 
 
 def _check(call: Call, asked: wire.Ask) -> None:
-    if not isinstance(asked, wire.Apply):
+    if not isinstance(asked, wire.Apply | wire.Adopt):
         return
     desired = asked.desired
     if desired.application != call.application:
@@ -72,23 +74,33 @@ def _plan(call: Call, asked: wire.Ask) -> wire.PlanAnswer:
 
 
 def _change(call: Call, asked: wire.Ask) -> Iterator[bytes]:
-    """Begin the change. What fails before it told of anything is raised, and has its own HTTP status."""
+    def change(workspace: Workspace) -> wire.Line:
+        applied = _verb(workspace, call.application, asked, _agreed_to(asked))
+        call.server.tell_of(applied)
+        return wire.Result(applied=applied)
+
+    return begin(call, change, name=f"change of {call.application}")
+
+
+def begin(call: Call, change: Callable[[Workspace], wire.Line], *, name: str) -> Iterator[bytes]:
+    """Begin a change, and tell its progress; what it returns is the last line.
+
+    What fails before it told of anything is raised, and has its own HTTP status.
+    """
     stream = Stream()
     workspace = call.server.workspace.beside(reporter=stream)
     workspace.assembly.journal = workspace.assembly.journal.known_as(call.who)
     if not call.server.take_on(MOST_AT_ONCE):
-        raise Busy("the server cannot take this on now: it is stopping, or too much is being changed through it")
+        raise Busy.of(call.server, "too much is being changed through the server")
     ended = call.server.change_ended
 
-    def change() -> Applied:
+    def run() -> wire.Line:
         try:
-            applied = _verb(workspace, call.application, asked, _agreed_to(asked))
-            call.server.tell_of(applied)
-            return applied
+            return change(workspace)
         finally:
             ended()
 
-    stream.run(change, name=f"change of {call.application}")
+    stream.run(run, name=name)
     lines = stream.lines()
     first = next(lines)
     if stream.error is not None and isinstance(first, wire.Failed):
@@ -114,6 +126,9 @@ def _verb(workspace: Workspace, name: str, asked: wire.Ask, confirm: Confirm) ->
     match verb:
         case wire.Apply(desired=desired):
             return workspace.converge(desired, confirm=confirm, wait=wait)
+        case wire.Adopt(desired=desired, job=job, named=named, state=state):
+            wanted = Wanted(job=job, name=named, state=state)
+            return workspace.take_over(desired, wanted, confirm=confirm, wait=wait)
         case wire.Rollback(to=to, source=source):
             return workspace.rollback(name, to=to, source=source, confirm=confirm, wait=wait)
         case wire.Stop(snapshot=snapshot, drain=drain):

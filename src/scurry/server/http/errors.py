@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scurry.model import errors
 from scurry.server.wire import ErrorBody
+
+if TYPE_CHECKING:
+    from scurry.server.service import Server
 
 _STATUS: tuple[tuple[type[errors.ScurryError], int], ...] = (
     (errors.SpecInvalid, 422),
@@ -41,9 +44,20 @@ class BadRequest(errors.ScurryError):
 
 
 class Busy(errors.ScurryError):
-    """The server cannot take this on now."""
+    """The server cannot take this on now. Without `retry_after_s` it never will: it is stopping."""
 
     code = "busy"
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+    @classmethod
+    def of(cls, server: Server, too_much: str) -> Busy:
+        """Return why a server does not take something on: it is stopping, or there is too much of it."""
+        if server.is_stopping:
+            return cls("the server is stopping; it takes nothing on any more")
+        return cls(f"{too_much}: no more at one time", retry_after_s=1.0)
 
 
 _OWN: dict[type[errors.ScurryError], int] = {Unknown: 404, Unauthorized: 401, BadRequest: 400, Busy: 503}
@@ -60,7 +74,7 @@ def body_of(error: errors.ScurryError) -> ErrorBody:
     more: dict[str, Any] = {
         name: value for name in ("target", "owner", "since", "cause") if (value := getattr(error, name, ""))
     }
-    if isinstance(error, errors.TargetUnavailable):
+    if isinstance(error, errors.TargetUnavailable | Busy):
         more["retry_after_s"] = error.retry_after_s
     if error.about is not None:
         more |= {"about": error.about.path, "in_project": error.about.in_project}

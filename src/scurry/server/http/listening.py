@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_THREADS = 16
+_THREADS = 24
+"""more than all that can be changed and followed at one time"""
 _LARGEST_BODY = 4 * 1024**3
 
 

@@ -65,6 +65,17 @@ def journal(call: Call) -> wire.JournalAnswer:
     return wire.JournalAnswer(history=call.server.workspace.journal.history(call.request.args["application"]))
 
 
+def journal_check(call: Call) -> wire.JournalCheckAnswer:
+    """Look the server's journal over: is it whole, do its records fit together, was anything left open."""
+    workspace = call.workspace
+    found = workspace.check_journal()
+    problems = (
+        wire.ProblemReport(message=one.message, hint=one.hint, file=one.place.file if one.place else None)
+        for one in found
+    )
+    return wire.JournalCheckAnswer(place=workspace.journal_place, problems=tuple(problems))
+
+
 def revision(call: Call) -> wire.RevisionAnswer:
     """One revision."""
     try:
@@ -184,4 +195,7 @@ def _target(call: Call, name: str) -> wire.TargetReport:
 def known(call: Call) -> None:
     """Raise `Unknown` when there is no such application: told as 404, not as a conflict."""
     if not call.server.workspace.journal.history(call.application).position:
-        raise Unknown(f"no application {call.application!r} is known here")
+        raise Unknown(
+            f"no application {call.application!r} is known here",
+            hint="To see the ones that are, run:\n  scurry status",
+        )

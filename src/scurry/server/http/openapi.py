@@ -64,7 +64,10 @@ _ABOUT = (
 def _operation(route: Route, schemas: dict[Any, Document]) -> Document:
     answer = _content("done", "application/json", schemas[route.gives])
     if route.streams:
-        answer["description"] = "lines of progress; with `dry_run`, the plan"
+        what = (
+            "lines of progress; with `dry_run`, the plan" if route.takes else "the ends; with `follow`, lines of JSON"
+        )
+        answer["description"] = what
         answer["content"]["application/x-ndjson"] = {"schema": schemas[wire.Line]}
     operation: Document = {
         "operationId": route.name,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from scurry.model.report import Diagnosis, StatusReport
 from scurry.server import wire
-from scurry.server.http import changing, looking
+from scurry.server.http import changing, looking, pruning, reading_logs
+from scurry.server.wire_prune import PruneAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,13 +41,13 @@ class Route:
     takes: Any = None
     query: tuple[Parameter, ...] = ()
     streams: bool = False
-    """without `dry_run`, lines of progress"""
+    """without `dry_run`, or with `follow`, lines of JSON"""
     takes_bytes: bool = False
 
     @property
     def about(self) -> str:
         """What it does."""
-        return (self.takes.__doc__ if self.streams else self.answer.__doc__) or ""
+        return (self.takes.__doc__ if self.streams and self.takes else self.answer.__doc__) or ""
 
 
 def _look(path: str, answer: Callable[[Call], object], gives: Any, *query: Parameter) -> Route:
@@ -71,6 +72,7 @@ ROUTES: tuple[Route, ...] = (
         wire.JournalAnswer,
         Parameter(name="application", about="Which one.", required=True),
     ),
+    _look(f"{wire.API}/journal/check", looking.journal_check, wire.JournalCheckAnswer),
     _look(ONE, looking.one_status, StatusReport),
     _look(f"{ONE}/revisions/{{number}}", looking.revision, wire.RevisionAnswer),
     _look(
@@ -89,6 +91,18 @@ ROUTES: tuple[Route, ...] = (
     _look(f"{ONE}/snapshots", looking.snapshots, wire.SnapshotsAnswer),
     _look(f"{ONE}/diagnosis", looking.diagnosis, Diagnosis),
     _look(f"{ONE}/look", looking.look, wire.LookAnswer),
+    Route(
+        method="GET",
+        path=f"{ONE}/logs",
+        name="logs",
+        answer=reading_logs.logs,
+        gives=wire.LogsAnswer,
+        query=(
+            Parameter(name="lines", about="How many of each log.", kind="integer"),
+            Parameter(name="follow", about="Go on with what is added: lines of JSON.", kind="boolean"),
+        ),
+        streams=True,
+    ),
     *(
         Route(
             method="POST",
@@ -101,6 +115,16 @@ ROUTES: tuple[Route, ...] = (
             streams=True,
         )
         for verb, body in changing.VERBS.items()
+    ),
+    Route(
+        method="POST",
+        path=f"{wire.API}/prune",
+        name="prune",
+        answer=pruning.prune,
+        gives=PruneAnswer,
+        takes=wire.Prune,
+        query=(_DRY_RUN,),
+        streams=True,
     ),
     _look(f"{wire.API}/freezes", looking.freezes, wire.FreezesAnswer),
     Route(

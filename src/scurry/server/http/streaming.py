@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from scurry.model.reporting import Activity
-    from scurry.model.result import Applied
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +75,8 @@ class Stream:
         """Tell it."""
         self._send(wire.Note(text=text, warning=True))
 
-    def run(self, change: Callable[[], Applied], *, name: str) -> None:
-        """Do a change in a thread of its own."""
+    def run(self, change: Callable[[], wire.Line], *, name: str) -> None:
+        """Do a change in a thread of its own. What it returns is the last line."""
         threading.Thread(target=self._run, args=(change,), name=name, daemon=True).start()
 
     def lines(self) -> Iterator[wire.Line]:
@@ -88,16 +87,16 @@ class Stream:
             except queue.Empty:
                 line = wire.Alive()
             yield line
-            if isinstance(line, wire.Result | wire.Failed):
+            if isinstance(line, wire.Result | wire.Pruned | wire.Failed):
                 return
 
     def _send(self, line: wire.Line) -> None:
         if self._lines.qsize() < _KEPT:
             self._lines.put(line)
 
-    def _run(self, change: Callable[[], Applied]) -> None:
+    def _run(self, change: Callable[[], wire.Line]) -> None:
         try:
-            last: wire.Line = wire.Result(applied=change())
+            last = change()
         except ScurryError as error:
             last = wire.Failed(error=body_of(error))
             self.error = error
