@@ -35,6 +35,8 @@ class StateMeta:
     serializers: dict[str, StateType]
     ttl: bool = False
     """a serializer of it keeps a time to live"""
+    missed: bool = False
+    """behind a serializer that cannot be read no mark of the others was found"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ class Head:
     length: int = 0
     """in bytes"""
     missed: bool = False
-    """behind a serializer that cannot be read no mark was found: there may be more states"""
+    """behind a serializer that cannot be read no mark was found: not all states, or not all of their types, are here"""
 
 
 def read_keyed_head(cursor: Cursor) -> Head:
@@ -61,7 +63,8 @@ def read_keyed_head(cursor: Cursor) -> Head:
         return Head(key=key, length=cursor.pos - start, missed=True)
     count = _state_count(cursor)
     states, _ = _states(cursor, count)
-    return Head(key=key, states=tuple(states), length=cursor.pos - start, missed=len(states) < count)
+    missed = len(states) < count or any(meta.missed for meta in states)
+    return Head(key=key, states=tuple(states), length=cursor.pos - start, missed=missed)
 
 
 def read_operator_head(cursor: Cursor) -> Head:
@@ -77,7 +80,8 @@ def read_operator_head(cursor: Cursor) -> Head:
         broadcast = _state_count(cursor)
         count += broadcast
         states += _states(cursor, broadcast)[0]
-    return Head(states=tuple(states), length=cursor.pos - start, missed=len(states) < count)
+    missed = len(states) < count or any(meta.missed for meta in states)
+    return Head(states=tuple(states), length=cursor.pos - start, missed=missed)
 
 
 def read_state_meta(cursor: Cursor) -> StateMeta:
@@ -140,7 +144,14 @@ def _state_meta(cursor: Cursor) -> tuple[StateMeta, bool]:
         use = cursor.utf("use of a serializer")
         serializers[use] = reader.read_versioned()
         left -= 1
-    meta = StateMeta(name=name, backend_type=backend_type, options=options, serializers=serializers, ttl=reader.ttl)
+    meta = StateMeta(
+        name=name,
+        backend_type=backend_type,
+        options=options,
+        serializers=serializers,
+        ttl=reader.ttl,
+        missed=left > 0,
+    )
     return meta, reader.lost
 
 

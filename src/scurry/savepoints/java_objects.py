@@ -245,6 +245,8 @@ class _ObjectReader:
         return found
 
     def _reset(self, depth: int) -> JavaValue:
+        if depth > 1:
+            self._cursor.refuse(_FIELD, "it is begun anew in the middle of an object")
         self._seen.clear()
         return self.value(depth)
 

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
 MAGIC = 0x4960672D
 VERSIONS = range(2, 7)
-MOST_OPERATORS = 100_000
+MOST_OPERATORS = 20_000
 """a job of that many cannot be run; a file that says so is not Flink's"""
 MOST_PARALLELISM = 1 << 15
 """Flink's own limit (`KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM`)"""
 MOST_SUBTASKS = 1 << 22
 """of all operators together"""
+
+MOST_BYTES = 1 << 60
+"""of one subtask"""
 
 _NAME_COST = 200
 _MASTER_MAGIC = 0xC96B1696 - (1 << 32)
@@ -205,7 +208,11 @@ def _subtask(cursor: Cursor, subtasks: Subtasks, finished: array[int], paralleli
     place = cursor.pos
     cursor.spend_anew()
     subtask = read_subtask(cursor, index, subtasks.version)
+    size = subtask.size
+    if size > MOST_BYTES:
+        cursor.pos = place
+        cursor.refuse("state of a subtask", f"{size:,} bytes cannot be")
     subtasks.places.append(place)
     subtasks.numbers.append(index)
-    subtasks.sizes.append(subtask.size)
+    subtasks.sizes.append(size)
     subtasks.holds.append(subtask.holds)

@@ -103,7 +103,7 @@ class _Gathered:
         for meta in head.states:
             self.add(meta)
         if head.missed:
-            self.note("behind a serializer of a class that is not known there are states that could not be found")
+            self.note("behind a serializer of a class that is not known there is more, which could not be found")
         return True
 
     def add(self, meta: StateMeta) -> None:

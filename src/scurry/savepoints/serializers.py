@@ -114,8 +114,7 @@ class TypeReader:
         ours = snapshot.startswith(_FLINK)
         of = _OUTER[short](self, outer_version) if ours and short in _OUTER else None
         start = cursor.pos
-        if not self._to_nested():
-            return self.unknown(snapshot, version)
+        self._to_nested()
         known = ours and cursor.pos == start
         parts = self.nested()
         known = known and not self.lost
@@ -131,12 +130,12 @@ class TypeReader:
             known=known,
         )
 
-    def _to_nested(self) -> bool:
+    def _to_nested(self) -> None:
         """Step over what is not known of an outer serializer."""
         found = _NESTED_MARK.search(self.cursor.view, self.cursor.pos)
-        if found:
-            self.cursor.pos = found.start()
-        return bool(found)
+        if not found:
+            self.cursor.cut("nested serializers")
+        self.cursor.pos = found.start()
 
 
 def _composite_name(short: str, of: str | None, parts: tuple[StateType, ...], snapshot: str) -> str:

@@ -21,6 +21,8 @@ FIRST_READ = 64 * 1024
 LONGEST_HEAD = 16 * 1024 * 1024
 """bytes; what is longer is not read on"""
 _GROWTH = 4
+_LOOK_AHEAD = 8
+"""bytes behind a serializer by which it is told whether it has a body"""
 
 
 class StreamReader:
@@ -68,7 +70,7 @@ class StreamReader:
             whole = len(data) >= min(size, LONGEST_HEAD)
             try:
                 head = parse(Cursor(data, source=path))
-                if whole or not head.missed:
+                if whole or (not head.missed and head.length + _LOOK_AHEAD <= len(data)):
                     return head
             except BytesEnded:
                 if whole:
