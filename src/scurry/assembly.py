@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from scurry.model.reporting import Reporter
     from scurry.model.script import Script
     from scurry.model.values import Text
+    from scurry.preflight import Preflight
     from scurry.spec.load import LoadedApplication
     from scurry.spec.places import Places
 
@@ -182,6 +183,17 @@ class Assembly:
 
         return LockFile(self.project.root / LOCK_FILE)
 
+    @cached_property
+    def preflight(self) -> Preflight:
+        """Looks whether state and new versions fit."""
+        from scurry.inspection import FlinkPrograms, SnapshotFiles
+        from scurry.preflight import Preflight
+
+        programs = FlinkPrograms(
+            secrets=self.secrets, store=self.store, runtimes=self.runtimes, reporter=self._reporter
+        )
+        return Preflight(snapshots=SnapshotFiles(), programs=programs, reporter=self._reporter, clock=self._clock)
+
     def target(self, name: str) -> Target:
         """Return a target by its name in the project. Raises `WorkspaceError` when there is none of that name."""
         from scurry.targets import connect
@@ -231,6 +243,7 @@ class Assembly:
 
     def _wish(self, loaded: LoadedApplication, target: str | None) -> Wish:
         from scurry.artifacts.build import Workbench, build
+        from scurry.artifacts.sql_application import Running
         from scurry.engine.resolve import Placement, resolve
 
         application = loaded.application
@@ -249,7 +262,12 @@ class Assembly:
             reporter=self._reporter,
         )
         artifact = build(
-            loaded.application, workbench, folder=loaded.folder, script=loaded.script, flink_version=version
+            loaded.application,
+            workbench,
+            folder=loaded.folder,
+            script=loaded.script,
+            flink_version=version,
+            running=Running(config=config, previous=self._goes_on_from(loaded)),
         )
         desired = resolve(
             application,
@@ -259,6 +277,18 @@ class Assembly:
             secrets=loaded.secrets,
         )
         return Wish(desired=desired, script=loaded.script, places=self.places(loaded))
+
+    def _goes_on_from(self, loaded: LoadedApplication) -> Desired | None:
+        """Return the wish of an SQL application whose state its next job takes over, which its plan goes on from."""
+        from scurry.model.journal import RevisionOutcome
+
+        if loaded.script is None:
+            return None
+        history = self.journal_to_read.history(loaded.id)
+        current = history.current
+        if current is None or current.outcome in (RevisionOutcome.BAD, RevisionOutcome.REFUSED):
+            current = history.healthy
+        return current.desired if current else None
 
     def explain(self, plan: Plan, history: History) -> Plan:
         """Return a plan with what differs inside the artifact, which only its bytes tell."""

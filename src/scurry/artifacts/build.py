@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from scurry.model.application import CodeKind
+from scurry.model.desired import SqlPlans
 from scurry.model.errors import concerning
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from scurry.artifacts.download import Downloads
     from scurry.artifacts.lock import LockFile
     from scurry.artifacts.maven import Maven
+    from scurry.artifacts.sql_application import Running
     from scurry.artifacts.store import ArtifactStore
     from scurry.flink.installed import FlinkRuntime
     from scurry.flink.runtimes import Runtimes
@@ -62,10 +64,25 @@ class Workbench:
         return Downloads(self.runtimes.cache, self.reporter)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SqlOrder:
+    script: Script
+    flink_version: str
+    running: Running | None
+
+
 def build(
-    application: Application, workbench: Workbench, *, folder: Path, script: Script | None, flink_version: str
+    application: Application,
+    workbench: Workbench,
+    *,
+    folder: Path,
+    script: Script | None,
+    flink_version: str,
+    running: Running | None = None,
 ) -> Artifact:
     """Build an application's artifact and store it. `folder` is the spec's, which paths are relative to.
+
+    `running` is what the plan of an SQL application goes by, and goes on from.
 
     Raises `ArtifactError`, `SpecInvalid`, `RuntimeUnavailable`, `WorkspaceError`, `MissingExtra`.
     """
@@ -77,7 +94,8 @@ def build(
         case CodeKind.SQL:
             if script is None:
                 raise ValueError("an SQL application without a script")
-            return _sql(application, workbench, folder, script, flink_version)
+            order = _SqlOrder(script=script, flink_version=flink_version, running=running)
+            return _sql(application, workbench, folder, order)
 
 
 def _jar(application: Application, workbench: Workbench, folder: Path) -> Artifact:
@@ -116,27 +134,28 @@ def _connectors(
         )
 
 
-def _sql(application: Application, workbench: Workbench, folder: Path, script: Script, flink_version: str) -> Artifact:
-    from scurry.artifacts.sql_package import package_sql
+def _sql(application: Application, workbench: Workbench, folder: Path, order: _SqlOrder) -> Artifact:
+    from scurry.artifacts.sql_application import Running, SqlParts, SqlWorkshop, build_sql
+    from scurry.flink.java_asking import Java
     from scurry.flink.java_programs import ECJ_PATH, compile_program
 
     runtimes = workbench.runtimes
     with concerning("flink"):
-        flink = runtimes.flink(flink_version)
+        flink = runtimes.flink(order.flink_version)
     connectors = _connectors(application, workbench, folder, flink)
-    runner = compile_program(
-        "SqlRunner",
-        flink=flink,
-        java=runtimes.java(flink_version),
-        cache=runtimes.cache,
-        fetch_ecj=lambda: workbench.maven.tool(ECJ_PATH),
-        reporter=workbench.reporter,
-    )
-    return package_sql(
-        script,
-        connectors=connectors,
-        runner=runner,
-        store=workbench.store,
-        reporter=workbench.reporter,
-        name=f"{application.name}.jar",
-    )
+    on = Java(flink=flink, java=runtimes.java(order.flink_version), cache=runtimes.cache, reporter=workbench.reporter)
+    plans = application.upgrade.sql
+    # The compiler is compiled here, with a compiler from the project's repositories, not where it is asked.
+    for program in ("SqlRunner", *(("SqlCompiler",) if plans is SqlPlans.PLAN else ())):
+        compile_program(
+            program,
+            flink=flink,
+            java=on.java,
+            cache=runtimes.cache,
+            fetch_ecj=lambda: workbench.maven.tool(ECJ_PATH),
+            reporter=workbench.reporter,
+        )
+    runner = compile_program("SqlRunner", flink=flink, java=on.java, cache=runtimes.cache)
+    parts = SqlParts(name=application.name, script=order.script, connectors=connectors, runner=runner, plans=plans)
+    workshop = SqlWorkshop(on=on, store=workbench.store, reporter=workbench.reporter)
+    return build_sql(parts, workshop, order.running or Running())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from scurry.artifacts.jar import open_jar
 from scurry.artifacts.sql_package import RUNNER_PACKAGE, STATEMENTS
+from scurry.artifacts.sql_plan import PLAN_FOLDER
 
 if TYPE_CHECKING:
     import zipfile
@@ -53,23 +54,25 @@ def _statements(package: zipfile.ZipFile) -> list[str]:
 
 def _texts(old: zipfile.ZipFile, new: zipfile.ZipFile) -> Iterator[str]:
     for name, (before, after) in _differing(old, new).items():
-        if before and after and _is_text(before) and _is_text(after):
+        if before and after and _is_text(before) and _is_text(after) and not name.startswith(PLAN_FOLDER):
             lines = list(_compared(_lines(old, name), _lines(new, name)))
             yield from [f"{name}:", *lines] if lines else [f"{name}: only the ends of lines differ"]
 
 
 def _others(old: zipfile.ZipFile, new: zipfile.ZipFile) -> Iterator[str]:
-    named: dict[str, list[str]] = {"added": [], "removed": [], "changed": [], _RUNNER: []}
+    named: dict[str, list[str]] = {"added": [], "removed": [], "changed": [], _PLAN: [], _RUNNER: []}
     for name, entries in _differing(old, new).items():
-        what = _RUNNER if name.startswith(RUNNER_PACKAGE) else _what_happened(*entries)
+        what = next((told for folder, told in _OURS.items() if name.startswith(folder)), _what_happened(*entries))
         if what:
             named[what].append(name)
     for what, names in named.items():
         if names:
-            yield what if what is _RUNNER else f"{what}: {_listed(names)}"
+            yield what if what in _OURS.values() else f"{what}: {_listed(names)}"
 
 
 _RUNNER = "the runner of SQL scripts, which comes with scurry, is another one"
+_PLAN = "the compiled plan of the script is another one"
+_OURS = {RUNNER_PACKAGE: _RUNNER, PLAN_FOLDER: _PLAN}
 
 
 def _what_happened(before: zipfile.ZipInfo | None, after: zipfile.ZipInfo | None) -> str | None:

@@ -31,6 +31,10 @@ _NO_FACTORY = re.compile(
     r"(?: that implements '(?P<kind>[^']*)')?"
 )
 _AVAILABLE = re.compile(r"Available factory identifiers are:\s*(?P<names>.*)", re.DOTALL)
+_OURS = re.compile(
+    r"has no place in an application|the script has no INSERT INTO|ADD JAR is not allowed|SET needs a key and a value"
+)
+"""what `SqlScript.java` itself refuses"""
 _TABLE = re.compile(r"\btable '(?P<name>[^']+)'")
 _CREATE = re.compile(
     r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:TEMPORARY\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>[\w.`$-]+)", re.IGNORECASE
@@ -54,6 +58,19 @@ def locate(cause: str, script: Script, *, flink_version: str | None = None) -> P
     else:
         place = script.place(script.statements[index].start)
     return Problem(message=_message(causes), place=place)
+
+
+def is_certain(cause: str) -> bool:
+    """Whether a failure is about the script itself, wherever it runs: Flink or the runner names a place, or why."""
+    mark = _MARK.search(cause)
+    return mark is not None and (mark["line"] is not None or _OURS.search(mark["text"]) is not None)
+
+
+def summary(cause: str) -> str:
+    """Return the last cause of a failure in a line."""
+    mark = _MARK.search(cause)
+    lines = (_cleaned(_BETWEEN_CAUSES.split(mark["text"])[-1]) if mark else cause.strip()).splitlines()
+    return lines[0] if lines else "no reason is given"
 
 
 def _message(causes: list[str]) -> str:

@@ -37,8 +37,10 @@ ECJ_PATH = f"org/eclipse/jdt/ecj/{ECJ_VERSION}/ecj-{ECJ_VERSION}.jar"
 """within a Maven repository"""
 _ECJ_SHA256 = "07e034c44a019c0c6394a06ee7b5c344e5518f6083c0fd046f2d8fd16a6760e2"
 
+_SQL_RUNNER = ("SqlRunner.java", "SqlScript.java", "StableUids.java", "PlanNames.java")
 _PROGRAMS: Mapping[str, tuple[str, ...]] = {
-    "SqlRunner": ("SqlRunner.java", "StableUids.java"),
+    "SqlRunner": _SQL_RUNNER,
+    "SqlCompiler": ("SqlCompiler.java", "SqlLimits.java", *_SQL_RUNNER),
     "JobGraphs": ("JobGraphs.java", "PackagedPrograms.java", "PythonFunctions.java", "GraphText.java"),
     "StateProbe": (
         *("StateProbe.java", "StateProbeOpening.java", "StateProbeStates.java", "StateProbeStub.java"),

@@ -19,6 +19,7 @@ from scurry.model.desired import (
     RecoveryPolicy,
     RollbackSource,
     SnapshotPolicy,
+    SqlPlans,
     StateCheck,
     UnknownState,
     UpgradeMode,
@@ -140,6 +141,14 @@ def read_unknown_state(value: object) -> UnknownState:
     if value not in known:
         raise ValueError(f"{describe(value)} is nothing to do about unknown state: {', '.join(known)}")
     return UnknownState(str(value))
+
+
+def read_sql_plans(value: object) -> SqlPlans:
+    """Read what an SQL application runs from. Raises `ValueError`."""
+    known = [choice.value for choice in SqlPlans]
+    if value not in known:
+        raise ValueError(f"{describe(value)} is nothing that an SQL application runs from: {', '.join(known)}")
+    return SqlPlans(str(value))
 
 
 def read_zone(value: object) -> str:
@@ -286,6 +295,17 @@ class Upgrade(SpecModel):
         UnknownState.WARN,
         description=(
             "What is done when not all of the state could be compared: `warn`, or `refuse` to change anything."
+        ),
+    )
+    sql: Annotated[
+        SqlPlans,
+        PlainValidator(read_sql_plans),
+        WithJsonSchema({"type": "string", "enum": [choice.value for choice in SqlPlans]}),
+    ] = Field(
+        SqlPlans.PLAN,
+        description=(
+            "What an SQL application runs from. `plan`: from a compiled plan, made against the running one's, so that "
+            "what computes the same keeps its state; the script where Flink cannot compile it. `none`: from the script."
         ),
     )
     health: Health = Field(default_factory=Health, description=Health.__doc__)
@@ -438,6 +458,7 @@ class Application(SpecModel):
             allow_non_restored_state=self.upgrade.allow_non_restored_state,
             state_check=self.upgrade.state_check,
             unknown_state=self.upgrade.unknown_state,
+            sql=self.upgrade.sql,
             health=HealthPolicy(
                 window=health.window,
                 hold=health.hold or HealthPolicy().hold,

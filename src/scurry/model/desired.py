@@ -100,6 +100,15 @@ class UnknownState(StrEnum):
     REFUSE = "refuse"
 
 
+class SqlPlans(StrEnum):
+    """What an SQL application runs from."""
+
+    PLAN = "plan"
+    """a compiled plan, made when it was built; the script itself where it cannot have one"""
+    NONE = "none"
+    """the script, planned anew at every start"""
+
+
 class DriftPolicy(StrEnum):
     """What the server does about a job that is not what was applied, without anything being wrong with it."""
 
@@ -128,6 +137,7 @@ class UpgradePolicy(msgspec.Struct, frozen=True, kw_only=True):
     """operators (uids) whose state may be dropped; `true` allows all"""
     state_check: StateCheck = StateCheck.FULL
     unknown_state: UnknownState = UnknownState.WARN
+    sql: SqlPlans = SqlPlans.PLAN
     health: HealthPolicy = HealthPolicy()
     rollback: bool = True
     rollback_from: RollbackSource = RollbackSource.STOP

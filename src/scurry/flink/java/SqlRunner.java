@@ -1,221 +1,72 @@
 package io.scurry;
 
-import java.io.IOException;
-import java.io.InputStream;
 import java.lang.reflect.Field;
-import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import java.util.function.UnaryOperator;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ConfigOptions;
 import org.apache.flink.configuration.Configuration;
-import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
-import org.apache.flink.table.api.EnvironmentSettings;
-import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
+import org.apache.flink.table.api.PlanReference;
 import org.apache.flink.table.api.internal.TableEnvironmentImpl;
 import org.apache.flink.table.delegation.Executor;
-import org.apache.flink.table.operations.BeginStatementSetOperation;
-import org.apache.flink.table.operations.EndStatementSetOperation;
-import org.apache.flink.table.operations.LoadModuleOperation;
-import org.apache.flink.table.operations.ModifyOperation;
-import org.apache.flink.table.operations.Operation;
-import org.apache.flink.table.operations.StatementSetOperation;
-import org.apache.flink.table.operations.UnloadModuleOperation;
-import org.apache.flink.table.operations.UseOperation;
-import org.apache.flink.table.operations.command.AddJarOperation;
-import org.apache.flink.table.operations.command.SetOperation;
-import org.apache.flink.table.operations.ddl.AlterOperation;
-import org.apache.flink.table.operations.ddl.CreateOperation;
-import org.apache.flink.table.operations.ddl.DropOperation;
 
 /**
- * Runs the SQL statements of this jar's resources: SET and DDL in order, then every INSERT together as one job.
- * A failure's message starts with the statement (from 0), line and column (from 1) that it is about.
+ * Runs the SQL script of this jar: SET and DDL in order, then every INSERT together as one job. If the jar has a
+ * compiled plan, that stands for the INSERTs, which are not even parsed then.
  */
 public final class SqlRunner {
-    private static final String FOLDER = "/scurry/statements/";
-    private static final ConfigOption<String> UIDS =
+    static final ConfigOption<String> UIDS =
             ConfigOptions.key("table.exec.uid.generation").stringType().noDefaultValue();
-    private static final Pattern SECRET = Pattern.compile("\\$\\{secret:([^}]*)}");
-    private static final Pattern RUNTIME_MODE = Pattern.compile(
-            "\\s*(?:--[^\\n]*\\n\\s*|/\\*.*?\\*/\\s*)*SET\\s+'?execution\\.runtime-mode'?\\s*=\\s*'?(\\w+)'?[\\s;]*",
-            Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
-    /** Calcite's "at line 1, column 10." and "From line 1, column 8 to line 1, column 10: …". */
-    private static final Pattern POSITION = Pattern.compile("\\b(?:[Aa]t|[Ff]rom) line (\\d+), column (\\d+)");
 
-    private final List<String> statements;
-    private final Map<String, String> secrets;
-    private final List<ModifyOperation> inserts = new ArrayList<>();
-    private final List<Integer> insertedBy = new ArrayList<>();
-    private int current;
-
-    private SqlRunner(List<String> statements, Map<String, String> secrets) {
-        this.statements = statements;
-        this.secrets = secrets;
-    }
+    private SqlRunner() {}
 
     public static void main(String[] args) throws Exception {
-        new SqlRunner(readStatements(), readSecrets(args)).run();
-    }
-
-    private void run() throws Exception {
+        SqlScript script = new SqlScript(SqlScript.statements(), readSecrets(args));
+        PlanNames plan = PlanNames.read();
         try {
-            // The mode has to be known before the first statement: Flink refuses to change it later.
-            Configuration configuration = new Configuration();
-            for (String statement : statements) {
-                Matcher mode = RUNTIME_MODE.matcher(statement);
-                if (mode.matches()) {
-                    configuration.setString("execution.runtime-mode", mode.group(1).toUpperCase());
+            TableEnvironmentImpl tables = script.open(new Configuration());
+            for (int i = 0; i < script.statements.size(); i++) {
+                if (plan == null || !plan.inserts.contains(i)) {
+                    script.accept(tables, script.parse(tables, i));
                 }
             }
-            StreamExecutionEnvironment environment =
-                    StreamExecutionEnvironment.getExecutionEnvironment(configuration);
-            TableEnvironmentImpl tables = (TableEnvironmentImpl) StreamTableEnvironment.create(
-                    environment,
-                    EnvironmentSettings.newInstance()
-                            .withConfiguration((Configuration) environment.getConfiguration())
-                            .build());
-            for (current = 0; current < statements.size(); current++) {
-                accept(tables, substitute(statements.get(current)));
+            if (plan == null) {
+                script.refuseWithoutInsert();
+                runScript(script, tables);
+            } else {
+                script.current = plan.inserts.iterator().next();
+                runPlan(plan, tables);
             }
-            current = Math.max(0, statements.size() - 1);
-            if (inserts.isEmpty()) {
-                throw new IllegalArgumentException("the script has no INSERT INTO, so there is no job to run");
-            }
-            submit(tables);
         } catch (Exception failure) {
-            throw describe(failure);
+            throw script.describe(failure);
         }
     }
 
-    private void accept(TableEnvironmentImpl tables, String statement) {
-        Operation operation = tables.getParser().parse(statement).get(0);
-        if (operation instanceof SetOperation) {
-            set(tables, (SetOperation) operation);
-        } else if (operation instanceof StatementSetOperation) {
-            ((StatementSetOperation) operation).getOperations().forEach(this::collect);
-        } else if (operation instanceof ModifyOperation) {
-            collect((ModifyOperation) operation);
-        } else if (operation instanceof CreateOperation
-                || operation instanceof DropOperation
-                || operation instanceof AlterOperation
-                || operation instanceof UseOperation
-                || operation instanceof LoadModuleOperation
-                || operation instanceof UnloadModuleOperation) {
-            tables.executeInternal(operation);
-        } else if (operation instanceof AddJarOperation) {
-            throw new IllegalArgumentException("ADD JAR is not allowed; list the jar under `connectors` instead");
-        } else if (!(operation instanceof BeginStatementSetOperation || operation instanceof EndStatementSetOperation)) {
-            String verb = statement.replaceAll("(?s)/\\*.*?\\*/|--[^\\n]*", " ").trim().split("[\\s(]", 2)[0].toUpperCase();
-            throw new IllegalArgumentException(
-                    verb + " has no place in an application, its result would go nowhere; an application sets options,"
-                            + " creates tables, views and functions, and inserts into tables");
-        }
-    }
-
-    private void collect(ModifyOperation insert) {
-        inserts.add(insert);
-        insertedBy.add(current);
-    }
-
-    private static void set(TableEnvironmentImpl tables, SetOperation operation) {
-        if (operation.getKey().isEmpty() || operation.getValue().isEmpty()) {
-            throw new IllegalArgumentException("SET needs a key and a value: SET 'key' = 'value'");
-        }
-        tables.getConfig().set(operation.getKey().get(), operation.getValue().get());
-    }
-
-    private void submit(TableEnvironmentImpl tables) throws Exception {
+    private static void runScript(SqlScript script, TableEnvironmentImpl tables) throws Exception {
         if (tables.getConfig().getOptional(UIDS).isEmpty()) {
             tables.getConfig().set(UIDS.key(), "ALWAYS");
-            // Flink has no public way to see the operators between planning and submission.
-            Field executor = TableEnvironmentImpl.class.getDeclaredField("execEnv");
-            executor.setAccessible(true);
-            executor.set(tables, StableUids.wrap((Executor) executor.get(tables), inserts));
+            replaceExecutor(tables, executor -> StableUids.wrap(executor, script.inserts));
         }
         try {
-            tables.executeInternal(inserts);
+            tables.executeInternal(script.inserts);
         } catch (Exception failure) {
-            current = insertedBy.get(0);
-            findGuilty(tables);
+            script.findGuilty(tables);
             throw failure;
         }
     }
 
-    /** Plans each INSERT on its own, as the failure of all together does not say which of them it is about. */
-    private void findGuilty(TableEnvironmentImpl tables) {
-        for (int i = 0; i < inserts.size(); i++) {
-            try {
-                tables.getPlanner().translate(List.of(inserts.get(i)));
-            } catch (Exception guilty) {
-                current = insertedBy.get(i);
-                return;
-            }
-        }
+    private static void runPlan(PlanNames plan, TableEnvironmentImpl tables) throws Exception {
+        tables.getConfig().set(UIDS.key(), "ALWAYS");
+        replaceExecutor(tables, executor -> StableUids.wrap(executor, plan));
+        tables.loadPlan(PlanReference.fromJsonString(SqlScript.read(PlanNames.PLAN))).execute();
     }
 
-    private String substitute(String statement) {
-        Matcher matcher = SECRET.matcher(statement);
-        StringBuffer result = new StringBuffer();
-        while (matcher.find()) {
-            String value = secrets.get(matcher.group(1));
-            if (value == null) {
-                throw new IllegalArgumentException("no value was given for the secret '" + matcher.group(1) + "'");
-            }
-            matcher.appendReplacement(result, Matcher.quoteReplacement(value.replace("'", "''")));
-        }
-        return matcher.appendTail(result).toString();
-    }
-
-    /** The causes' messages without their objects: a cause could carry a secret in its message. */
-    private RuntimeException describe(Exception failure) {
-        StringBuilder text = new StringBuilder();
-        Throwable root = failure;
-        for (Throwable cause = failure; cause != null; root = cause, cause = cause.getCause()) {
-            String message = cause.getMessage() == null ? cause.getClass().getName() : cause.getMessage();
-            if (text.indexOf(message) < 0) {
-                text.append(text.length() == 0 ? "" : "\nscurry-sql-error cause\n").append(message);
-            }
-        }
-        Matcher position = POSITION.matcher(text);
-        String place = "";
-        if (position.find()) {
-            int line = Integer.parseInt(position.group(1));
-            place = " line=" + line + " column=" + columnInSource(line, Integer.parseInt(position.group(2)));
-        }
-        String hidden = text.toString();
-        for (Map.Entry<String, String> secret : secrets.entrySet()) {
-            if (!secret.getValue().isEmpty()) {
-                hidden = hidden.replace(secret.getValue(), "${secret:" + secret.getKey() + "}");
-            }
-        }
-        RuntimeException result = new RuntimeException(
-                "scurry-sql-error statement=" + current + place + "\n" + hidden + "\nscurry-sql-error end");
-        result.setStackTrace(root.getStackTrace());
-        return result;
-    }
-
-    /** A secret is longer or shorter than the reference to it, which moves what comes after it on the line. */
-    private int columnInSource(int line, int column) {
-        String[] lines = statements.get(current).split("\n", -1);
-        if (line > lines.length) {
-            return column;
-        }
-        Matcher matcher = SECRET.matcher(lines[line - 1]);
-        int shift = 0;
-        while (matcher.find()) {
-            int length = secrets.getOrDefault(matcher.group(1), "").replace("'", "''").length();
-            if (matcher.start() + shift + length >= column) {
-                return Math.min(column - shift, matcher.start() + 1);
-            }
-            shift += length - (matcher.end() - matcher.start());
-        }
-        return column - shift;
+    /** Flink has no public way to see the operators between planning and submission. */
+    private static void replaceExecutor(TableEnvironmentImpl tables, UnaryOperator<Executor> by) throws Exception {
+        Field executor = TableEnvironmentImpl.class.getDeclaredField("execEnv");
+        executor.setAccessible(true);
+        executor.set(tables, by.apply((Executor) executor.get(tables)));
     }
 
     private static Map<String, String> readSecrets(String[] args) {
@@ -228,24 +79,5 @@ public final class SqlRunner {
             secrets.put(args[i + 1].substring(0, equals), args[i + 1].substring(equals + 1));
         }
         return secrets;
-    }
-
-    private static List<String> readStatements() throws IOException {
-        List<String> statements = new ArrayList<>();
-        for (String name : Arrays.asList(read("index").split("\n"))) {
-            if (!name.isEmpty()) {
-                statements.add(read(name));
-            }
-        }
-        return statements;
-    }
-
-    private static String read(String name) throws IOException {
-        try (InputStream stream = SqlRunner.class.getResourceAsStream(FOLDER + name)) {
-            if (stream == null) {
-                throw new IOException("the jar lacks " + FOLDER + name);
-            }
-            return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
-        }
     }
 }

@@ -2,7 +2,10 @@ package io.scurry;
 
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -11,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -45,13 +49,46 @@ final class StableUids {
 
     private StableUids() {}
 
-    /** Returns the executor, with the operators named before it makes a job of them. */
-    @SuppressWarnings("unchecked")
+    /** Returns the executor, with the operators of these INSERTs named before it makes a job of them. */
     static Executor wrap(Executor executor, List<ModifyOperation> inserts) {
+        return wrap(executor, roots -> new StableUids().assign(roots, sinkNames(inserts), Map.of()));
+    }
+
+    /** The same for the operators of a plan, which are called as was recorded with it. */
+    static Executor wrap(Executor executor, PlanNames plan) {
+        return wrap(executor, roots -> nameAll(roots, plan.sinks, plan.uids));
+    }
+
+    /** Names the operators of a plan, those that have a name in {@code known} by it. Returns the names by the planner's. */
+    static Map<String, String> nameAll(
+            List<Transformation<?>> ofPlan, Map<String, String> sinks, Map<String, String> known) {
+        // Read back, a plan has its roots in the order of a hash map; its nodes are numbered in the order of the script.
+        List<Transformation<?>> roots = new ArrayList<>(ofPlan);
+        roots.sort(Comparator.comparingInt(root -> Integer.parseInt(sinkNode(root, sinks))));
+        List<String> names = new ArrayList<>();
+        roots.forEach(root -> names.add(sinks.get(sinkNode(root, sinks))));
+        return new StableUids().assign(roots, names, known);
+    }
+
+    /** The node of the plan that a root was made of: what a connector made has no number of the planner's. */
+    private static String sinkNode(Transformation<?> root, Map<String, String> sinks) {
+        Deque<Transformation<?>> next = new ArrayDeque<>(List.of(root));
+        while (!next.isEmpty()) {
+            Transformation<?> transformation = next.remove();
+            if (sinks.containsKey(node(transformation))) {
+                return node(transformation);
+            }
+            next.addAll(transformation.getInputs());
+        }
+        throw new IllegalStateException("an operator writes a table that is not in the plan: " + root.getName());
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Executor wrap(Executor executor, Consumer<List<Transformation<?>>> naming) {
         return (Executor) Proxy.newProxyInstance(
                 StableUids.class.getClassLoader(), new Class<?>[] {Executor.class}, (proxy, method, args) -> {
                     if (method.getName().equals("createPipeline")) {
-                        new StableUids().assign((List<Transformation<?>>) args[0], sinkNames(inserts));
+                        naming.accept((List<Transformation<?>>) args[0]);
                     }
                     try {
                         return method.invoke(executor, args);
@@ -76,7 +113,8 @@ final class StableUids {
         return names;
     }
 
-    private void assign(List<Transformation<?>> roots, List<String> tables) {
+    private Map<String, String> assign(
+            List<Transformation<?>> roots, List<String> tables, Map<String, String> known) {
         List<String> sinks = tables.size() == roots.size() ? tables : new ArrayList<>(new LinkedHashSet<>(tables));
         for (int i = 0; i < roots.size(); i++) {
             // Newer planners merge INSERTs into one table; should they merge more, the place among the sinks has to do.
@@ -95,7 +133,17 @@ final class StableUids {
         // an INSERT put before another would hand its state over.
         names.replaceAll((transformation, name) -> bearers.get(name) > 1 && mayHoldState(transformation)
                 ? name + ":" + digest(lineage(transformation)) : name);
-        names.forEach((transformation, name) -> transformation.setUid(unique(name)));
+        taken.addAll(known.values());
+        Map<String, String> assigned = new LinkedHashMap<>();
+        names.forEach((transformation, name) -> {
+            String planned = String.valueOf(transformation.getUid());
+            String uid = known.containsKey(planned) ? known.get(planned) : unique(name);
+            if (PLANNER_UID.matcher(planned).matches()) {
+                assigned.put(planned, uid);
+            }
+            transformation.setUid(uid);
+        });
+        return assigned;
     }
 
     private void visit(Transformation<?> transformation, String sink) {
@@ -194,7 +242,7 @@ final class StableUids {
         return String.format("%08x", text.hashCode());
     }
 
-    private static String shortName(String catalog, String database, String table) {
+    static String shortName(String catalog, String database, String table) {
         return (catalog + "." + database + "." + table).replaceFirst("^default_catalog\\.default_database\\.", "");
     }
 }
