@@ -19,6 +19,7 @@ from scurry.flink.job_graph import job_graph
 from scurry.flink.job_graph_answer import Failure, ProgramFailed
 from scurry.model.errors import RuntimeUnavailable
 from scurry.model.state import GraphOperator, StateType
+from scurry.targets.rest.program import job_parameters
 from tests.flink.graphs import shop
 from tests.flink.local_flink import until
 from tests.flink.test_isolation import needs_namespaces, running
@@ -114,7 +115,7 @@ def test_main_has_its_arguments_options_and_properties_and_an_empty_folder_but_n
         files={"application_properties.json": b'[{"PropertyGroupId": "shop"}]'},
         config={
             "scurry.application-properties": f"{FILES}/application_properties.json",
-            "pipeline.global-job-parameters": "'shop.tax':'19'",
+            "pipeline.global-job-parameters": job_parameters({"shop.tax": "19"}),
         },
     )
     assert name_of_counting(job_graph(request).graph) == (

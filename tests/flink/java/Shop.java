@@ -95,7 +95,7 @@ public class Shop {
     private static SingleOutputStreamOperator<Long> build(StreamExecutionEnvironment environment, List<String> given) {
         boolean uids = given.contains("uids");
         SingleOutputStreamOperator<Long> orders = environment.fromSequence(0, 1L << 50);
-        SingleOutputStreamOperator<Long> refunds = environment.fromSequence(0, 1L << 50);
+        SingleOutputStreamOperator<Long> refunds = environment.fromSequence(0, 1L << 50).setParallelism(1);
         SingleOutputStreamOperator<Long> slow = orders.map(new Slowly());
         DataStream<Long> all = slow.union(refunds.map(new Slowly()).setParallelism(1));
         SingleOutputStreamOperator<Long> sorted = all.process(new Sorting());
