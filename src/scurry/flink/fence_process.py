@@ -52,21 +52,48 @@ def _enter_namespaces(*, network: bool) -> str:
     """Return `processes network`, `processes`, or `none` with the reason."""
     if not sys.platform.startswith("linux"):
         return "none: only Linux has namespaces"
+    reason = _tried(network=network)
+    if reason:
+        return f"none: {reason}"
+    _unshare(network=network)
+    return "processes" if network else "processes network"
+
+
+def _tried(*, network: bool) -> str:
+    """Return why it does not work, found out by a process that is not needed any more.
+
+    A system may let us in and then forbid what is needed there (AppArmor on Ubuntu); there is no way back.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            _unshare(network=network)
+        except OSError as error:
+            os.write(writing, (error.strerror or str(error)).encode())
+            os._exit(1)
+        os._exit(0)
+    os.close(writing)
+    reason = os.read(reading, 1000).decode()
+    os.close(reading)
+    _, status = os.waitpid(child, 0)
+    return reason or ("it is forbidden" if status else "")
+
+
+def _unshare(*, network: bool) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     user, group = os.geteuid(), os.getegid()
     if libc.unshare(_NEW_USER | _NEW_PID | (0 if network else _NEW_NETWORK)):
-        return f"none: {os.strerror(ctypes.get_errno())}"
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     # Who we are stays the same in there: files keep their owner.
     for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-        with contextlib.suppress(OSError), open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
             file.write(text)
-    if network:
-        return "processes"
-    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        request = fcntl.ioctl(any_socket, _GET_FLAGS, struct.pack("16sh22x", b"lo", 0))
-        (flags,) = struct.unpack_from("h", request, 16)
-        fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sh22x", b"lo", flags | _UP))
-    return "processes network"
+    if not network:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            request = fcntl.ioctl(any_socket, _GET_FLAGS, struct.pack("16sh22x", b"lo", 0))
+            (flags,) = struct.unpack_from("h", request, 16)
+            fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sh22x", b"lo", flags | _UP))
 
 
 def _become(command: list[str], *, parent: int, lifeline: int) -> None:

@@ -8,6 +8,9 @@ An SQL application is a jar, and PyFlink's programs are run by a jar of Flink's,
 from __future__ import annotations
 
 import os
+import re
+import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -108,7 +111,7 @@ def _question(request: GraphRequest) -> Question:
     python = (("python_states", _STATES),) if is_python else ()
     return Question(
         program="JobGraphs",
-        role=_role(request.entry),
+        role=_role(request.entry or _main_class(request.jar)),
         pairs=(
             ("jar", str(request.jar.absolute())),
             *entry,
@@ -124,7 +127,16 @@ def _question(request: GraphRequest) -> Question:
     )
 
 
-def _role(entry: str | None) -> str:
+def _role(entry: str) -> str:
     """Programs of one kind load much the same classes: the planner's for SQL, Py4J's for Python."""
     known = {"io.scurry.SqlRunner": "graph-sql", PYTHON_DRIVER: "graph-python"}
-    return known.get(entry or "", "graph-jar")
+    return known.get(entry, "graph-jar")
+
+
+def _main_class(jar: Path) -> str:
+    """Return what the manifest says; empty where it says nothing, which Flink will tell."""
+    with suppress(OSError, zipfile.BadZipFile, KeyError), zipfile.ZipFile(jar) as packed:
+        manifest = packed.read("META-INF/MANIFEST.MF").decode(errors="replace")
+        found = re.search(r"^Main-Class: *(\S+)", manifest, re.MULTILINE)
+        return found[1] if found else ""
+    return ""
