@@ -284,6 +284,16 @@ def test_a_whole_copy_is_not_copied_over(tmp_path: Path) -> None:
         copied(tmp_path / "copy", tmp_path / "copy")
 
 
+def test_a_whole_copy_may_be_asked_for_again(tmp_path: Path) -> None:
+    copied(NATIVE, tmp_path / "copy")
+    storage = Counting()
+    assert copied(NATIVE, tmp_path / "copy", storage, again=True).resumed_files == 8
+    assert storage.written == []
+    next(path for path in (tmp_path / "copy").iterdir() if path.name != "_metadata").unlink()
+    with pytest.raises(StorageError, match="is not empty"):
+        copied(NATIVE, tmp_path / "copy", again=True)
+
+
 @pytest.mark.parametrize("manifest", [{"source": "/other", "source_metadata_sha256": "0", "format": 1}, [], "not json"])
 def test_the_beginning_of_another_copy_is_refused(tmp_path: Path, manifest: object) -> None:
     text = manifest if isinstance(manifest, str) else json.dumps(manifest)

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scurry.model.errors import SnapshotGone, SnapshotNotFound, SnapshotUnreadable, StorageError, StorageFull
-from scurry.savepoints.copy_manifest import Manifest, digest_of
+from scurry.savepoints.copy_manifest import MANIFEST, Manifest, digest_of
 from scurry.savepoints.copy_rewriting import rewrite
 from scurry.savepoints.files import METADATA, metadata_path
 from scurry.savepoints.storage import absolute, free_bytes, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from concurrent.futures import Future
 
     from scurry.model.reporting import Activity, Reporter
@@ -52,9 +52,11 @@ class _Interrupted(Exception):
 
 
 def copy_snapshot(
-    source: str, target: str, storage: AnyStorage, reporter: Reporter, *, at_once: int = AT_ONCE
+    source: str, target: str, storage: AnyStorage, reporter: Reporter, *, at_once: int = AT_ONCE, again: bool = False
 ) -> Copied:
     """Copy a snapshot into a directory that is empty, does not exist, or holds the beginning of the same copy.
+
+    `again`: that the same copy is there already, whole, is no error.
 
     Raises `SnapshotNotFound`; `SnapshotGone` when files of it vanish meanwhile; `SnapshotUnreadable`; `StorageError`
     (`StorageFull`), `MissingExtra`. Whatever it is, the same call goes on from what is there.
@@ -64,12 +66,15 @@ def copy_snapshot(
     place = f"file:{target}" if kind_of(target) == "file" else target
     wanted = rewrite(data, source=source, target=place)
     manifest = Manifest(storage, target, source=source, source_digest=digest_of(data))
-    manifest.take_up(storage.listing(target))
-    todo = [part for part in wanted.parts if not manifest.is_done(part.name)]
-    _refuse_full(target, sum(part.size for part in todo) + len(wanted.metadata))
-    manifest.save()
-    _Copying(storage, target, manifest).all(todo, reporter, at_once=at_once)
-    _finish(storage, target, manifest, wanted)
+    listing = storage.listing(target)
+    todo: list[Part] = []
+    if not (again and _is_whole(target, listing, wanted, storage)):
+        manifest.take_up(listing)
+        todo = [part for part in wanted.parts if not manifest.is_done(part.name)]
+        _refuse_full(target, sum(part.size for part in todo) + len(wanted.metadata))
+        manifest.save()
+        _Copying(storage, target, manifest).all(todo, reporter, at_once=at_once)
+        _finish(storage, target, manifest, wanted)
     return Copied(
         location=place,
         files=len(wanted.parts),
@@ -81,6 +86,14 @@ def copy_snapshot(
 
 def _load(path: str, storage: AnyStorage) -> bytes:
     return storage.read(path, 0, storage.size(path))
+
+
+def _is_whole(target: str, listing: Mapping[str, int], wanted: Rewritten, storage: AnyStorage) -> bool:
+    """Whether the copy is there, as `_metadata` says, which is written last; and every file in its size."""
+    if listing.get(METADATA) != len(wanted.metadata) or MANIFEST in listing:
+        return False
+    there = all(listing.get(part.name, -1) >= part.size for part in wanted.parts)
+    return there and _load(f"{target}/{METADATA}", storage) == wanted.metadata
 
 
 def _refuse_full(target: str, needed: int) -> None:
