@@ -142,7 +142,7 @@ def test_arguments_and_options_are_on_no_command_line_and_time_is_limited(runtim
         assert mark.exists()
         assert running("io.scurry.JobGraphs"), "it would be seen"
         assert running("hunter2") == []
-        with pytest.raises(ProgramFailed, match="did not come to execute\\(\\) within 15 s") as caught:
+        with pytest.raises(ProgramFailed, match=r"within 15 s, it is at Shop\.main\(Shop\.java:\d+\)") as caught:
             asking.result()
     assert caught.value.kind is Failure.TIME
     until(lambda: not os.listdir(tempfile.gettempdir()), "no file is left", patience_s=30)

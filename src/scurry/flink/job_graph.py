@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from scurry.model.state import JobGraph, StateType
 
 TIME_LIMIT_S = 60.0
+_GRACE_S = 5
+"""for the process's start, and to tell where main() is when the time is up"""
 _STATES = f"{FILES}/python-states.json"
 
 ReadType: TypeAlias = "Callable[[bytes], StateType]"
@@ -116,12 +118,13 @@ def _question(request: GraphRequest) -> Question:
             ("jar", str(request.jar.absolute())),
             *entry,
             ("parallelism", str(request.parallelism)),
+            ("limit_ms", str(int(request.timeout_s * 1000))),
             *(("argument", argument) for argument in arguments),
             *python,
             *((f"option:{key}", value) for key, value in options.items()),
         ),
         environment=plain_environment(os.environ) if request.environment is None else request.environment,
-        timeout_s=request.timeout_s,
+        timeout_s=request.timeout_s + _GRACE_S,
         network=request.network,
         files=request.files,
     )

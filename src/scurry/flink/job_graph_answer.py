@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scurry.flink.job_graph import GraphRequest, ReadType
 
 _SEVERAL = re.compile(r"Cannot have more than (one execute\(\)|\d+ \w+ jobs?)")  # StreamContextEnvironment; since 2.1
+_NOT_THE_USERS = re.compile(r"\s*at ([\w.]+@[\w.]+/|app//|(java|jdk|sun|io\.scurry|org\.apache\.flink)\.)")
 _NETWORK = re.compile(
     r"Network is unreachable|UnknownHostException|NoRouteToHostException|Temporary failure in name resolution"
     r"|ConnectException|Connection refused|bootstrap\.servers"
@@ -146,6 +147,8 @@ def _key(told: _Operator, read_type: ReadType | None) -> StateType | None:
 def _failed(kind: Failure, trace: str, answer: Answer, request: GraphRequest) -> ProgramFailed:
     if kind is Failure.MAIN:
         return _main_failed(trace, answer, request)
+    if kind is Failure.TIME:
+        return _too_slow(trace, answer, request)
     hint = None
     if kind is Failure.NO_JOB:
         message = "the program's main() ends without a call of execute(), so there is no job"
@@ -154,10 +157,27 @@ def _failed(kind: Failure, trace: str, answer: Answer, request: GraphRequest) ->
         message = "the program uses Flink's DataSet API, whose jobs have no state"
         hint = "Write it with the DataStream API or in SQL."
     else:
-        where = thrown_at(_without_java(trace))
-        message = f"the program's main() ended the process (exit){f', at {where}' if where else ''}"
+        message = f"the program's main() ended the process (exit){_at(trace)}"
         hint = "Return from main() instead of calling `System.exit`: in a JobManager it would end that."
     return ProgramFailed(message, kind=kind, hint=hint, cause=_masked(trace, request))
+
+
+def _too_slow(trace: str, answer: Answer, request: GraphRequest) -> ProgramFailed:
+    printed = _last_lines(answer.output)
+    said = f"It printed at last:\n{printed}" if printed else ""
+    return ProgramFailed(
+        f"the program's main() did not come to execute() within {request.timeout_s:g} s{_at(trace, verb='it is ')}",
+        kind=Failure.TIME,
+        hint="main() has to build the job and return; what takes long belongs into the job's functions.",
+        cause=_masked("\n".join(part for part in (trace.rstrip(), said) if part), request),
+    )
+
+
+def _at(trace: str, *, verb: str = "") -> str:
+    """Name the line of the user's code that a stack is at."""
+    lines = trace.splitlines()
+    where = thrown_at("\n".join(line for line in lines if not _NOT_THE_USERS.match(line)))
+    return f", {verb}at {where}" if where else ""
 
 
 def _main_failed(trace: str, answer: Answer, request: GraphRequest) -> ProgramFailed:
@@ -186,20 +206,14 @@ def _main_failed(trace: str, answer: Answer, request: GraphRequest) -> ProgramFa
 
 
 def _unanswered(answer: Answer, request: GraphRequest) -> ProgramFailed:
-    said = _masked(_last_lines(answer.output), request)
-    cause = f"It printed at last:\n{said}" if said else ""
     if answer.exit_code is None:
-        return ProgramFailed(
-            f"the program's main() did not come to execute() within {request.timeout_s:g} s",
-            kind=Failure.TIME,
-            hint="main() has to build the job and return; what takes long belongs into the job's functions.",
-            cause=cause,
-        )
+        return _too_slow("", answer, request)
+    said = _masked(_last_lines(answer.output), request)
     return ProgramFailed(
         f"the process that asked the program for its job graph died (exit code {answer.exit_code})",
         kind=Failure.DIED,
         hint=said or None,
-        cause=cause,
+        cause=said,
     )
 
 
@@ -208,11 +222,6 @@ def _masked(text: str, request: GraphRequest) -> str:
         if secret:
             text = text.replace(secret, MASK)
     return text
-
-
-def _without_java(trace: str) -> str:
-    lines = trace.splitlines()
-    return "\n".join(line for line in lines if not re.match(r"\s*at (java\.base/)?(java|jdk|sun)\.", line))
 
 
 def _last_lines(output: str) -> str:

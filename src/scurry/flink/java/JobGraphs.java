@@ -56,6 +56,7 @@ public final class JobGraphs {
         System.setIn(InputStream.nullInputStream());
         graphs.endWith(input);
         Runtime.getRuntime().addShutdownHook(new Thread(graphs::tellWhoEndedThis));
+        graphs.limit(Thread.currentThread(), Long.parseLong(graphs.request.getOrDefault("limit_ms", "0")));
         graphs.answer(graphs.described());
         if (graphs.request.containsKey("orderly")) { // records a class-data archive, which happens at an orderly end
             System.exit(0);
@@ -239,6 +240,26 @@ public final class JobGraphs {
         }, "scurry-watch");
         watch.setDaemon(true);
         watch.start();
+    }
+
+    /** Tells where main() is when the time is up. */
+    private void limit(Thread main, long milliseconds) {
+        Thread limit = new Thread(() -> {
+            try {
+                Thread.sleep(milliseconds);
+                StringBuilder trace = new StringBuilder();
+                for (StackTraceElement frame : main.getStackTrace()) {
+                    trace.append("\tat ").append(frame).append('\n');
+                }
+                answer(failure("time", trace.toString()));
+            } catch (InterruptedException | IOException lost) {
+                // whoever waits for the answer has a clock, too
+            }
+        }, "scurry-limit");
+        limit.setDaemon(true);
+        if (milliseconds > 0) {
+            limit.start();
+        }
     }
 
     private void tellWhoEndedThis() {
