@@ -4,94 +4,15 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
-import pytest
 
 from scurry.engine.lease import LEASE
 from scurry.model.observed import Phase
 from tests.cli.desk import check_document
-from tests.server.site import SPEC, Running, Site, until
-
-TOKEN = "open sesame"
-
-
-class Office:
-    """A checkout of the project on another desk: no journal, no artifacts, nothing but the files and a server's URL."""
-
-    def __init__(self, folder: Path, site: Site, server: Running) -> None:
-        self.folder = folder
-        self.site = site
-        self.server = server
-        self.url = server.address()
-        folder.mkdir()
-        shutil.copy(site.folder / "scurry.yaml", folder)
-        shutil.copy(site.folder / "shop.jar", folder)
-        self.write()
-
-    def write(self, more: str = "", name: str = "shop") -> Path:
-        path = self.folder / f"{name}.yaml"
-        path.write_text(SPEC.replace("name: shop", f"name: {name}") + more)
-        return path
-
-    def begin_slowly(self, window: str) -> subprocess.Popen[str]:
-        """Begin to apply what takes as long as its window to be found unhealthy."""
-        spec = SPEC.replace("{window: 300ms}", f"{{window: {window}, checkpoints: 1}}")
-        (self.folder / "shop.yaml").write_text(f"{spec}config: {{memory.behaviour: never-checkpoints}}\n")
-        return subprocess.Popen(
-            [sys.executable, "-m", "scurry.cli.main", "apply", "shop.yaml", "--yes", "--json"],
-            cwd=self.folder,
-            env=self.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *arguments: str, token: str | None = TOKEN) -> subprocess.CompletedProcess[str]:
-        """Run a command against the server."""
-        command = [sys.executable, "-m", "scurry.cli.main", *arguments]
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment(token),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-
-    def environment(self, token: str | None = TOKEN) -> dict[str, str]:
-        return {**os.environ, "SCURRY_SERVER": self.url, **({"SCURRY_TOKEN": token} if token else {})}
-
-    def done(self, *arguments: str) -> Any:
-        """Run a command that has to succeed. Returns its document."""
-        result = self.run(*arguments, "--json")
-        assert result.returncode == 0, result.stdout + result.stderr
-        return json.loads(result.stdout)
-
-    def refused(self, *arguments: str, token: str | None = TOKEN) -> str:
-        """Run a command that has to fail. Returns the error's code."""
-        result = self.run(*arguments, "--json", token=token)
-        assert result.returncode == 1, result.stdout
-        return str(json.loads(result.stdout)["error"]["code"])
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    (tmp_path / "site").mkdir()
-    site = Site(tmp_path / "site")
-    with site.server(environment={"SCURRY_TOKEN": TOKEN}) as server:
-        yield Office(tmp_path / "office", site, server)
-    site.end()
+from tests.server.office import Office
+from tests.server.site import until
 
 
 def test_an_application_lives_its_whole_life_through_the_server(office: Office) -> None:
@@ -137,14 +58,9 @@ def test_everything_that_only_looks_says_the_same_as_on_the_spot(office: Office)
         ("plan", "shop.yaml"),
         ("freeze",),
     ):
-        there, here = office.run(*arguments), _on_the_spot(office, *arguments)
+        there, here = office.quick(*arguments), office.on_the_spot(*arguments)
         assert there.returncode == here.returncode == 0, there.stderr
         assert _timeless(there.stdout) == _timeless(here.stdout), arguments
-
-
-def _on_the_spot(office: Office, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "scurry.cli.main", *arguments]
-    return subprocess.run(command, cwd=office.site.folder, capture_output=True, text=True, timeout=60, check=False)
 
 
 def _timeless(text: str) -> str:
@@ -181,6 +97,10 @@ def test_what_is_declined_or_not_known_or_locked_is_told_by_the_same_codes(offic
     assert office.refused("history", "nobody") == "plan-error"
     assert office.refused("status", token="guessed") == office.refused("status", token=None) == "unauthorized"
     assert office.refused("logs", "nobody") == "plan-error"
+    office.done("apply", "shop.yaml", "--yes")
+    lease = office.site.open().journal.acquire("shop", duration=LEASE)
+    error = json.loads(office.quick("stop", "shop", "--yes", "--json").stdout)["error"]
+    assert (error["code"], error["owner"]) == ("application-locked", lease.owner)
 
 
 def test_freezing_works_over_the_wire(office: Office) -> None:

@@ -77,7 +77,7 @@ class ServerConnection:
         with self._streamed(self._when_taken_on(path, body, reporter), self._lost) as lines:
             last = _Replay(reporter).run(lines)
         if not isinstance(last, end):
-            raise ServerError(f"{self.url} answers, but not as a scurry server of this version")
+            raise self._strange(f"it ends with {type(last).__name__}")
         return last
 
     def follow(self, path: str, **query: Any) -> Iterator[tuple[LogLines, ...]]:
@@ -102,7 +102,6 @@ class ServerConnection:
                 answer = self._send("POST", path, body=body, preload=False)
                 if answer.status != 503 or time.monotonic() > until:
                     return answer
-                answer.read()
                 told = self._told(answer)
                 if told is None or told.code != "busy" or told.retry_after_s is None:
                     raise self._failure(answer)
@@ -117,14 +116,16 @@ class ServerConnection:
     ) -> Iterator[Iterator[wire.Line]]:
         """Give the lines of an answer, and say of a connection that breaks in the middle what that means."""
         if answer.status != 200:
-            answer.read()
             raise self._failure(answer)
         try:
             yield _lines(answer)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise lost(str(error)) from error
+            was_slow = isinstance(error, urllib3.exceptions.TimeoutError)
+            raise lost("it was silent for too long" if was_slow else "it was cut off") from error
         except _Ended:
             raise lost("it ended before the result came") from None
+        except msgspec.DecodeError as error:
+            raise self._strange(error) from error
         finally:
             answer.close()
 
@@ -171,7 +172,10 @@ class ServerConnection:
         try:
             return msgspec.json.decode(answer.data, type=kind)
         except msgspec.DecodeError as error:
-            raise ServerError(f"{self.url} answers, but not as a scurry server of this version: {error}") from error
+            raise self._strange(error) from error
+
+    def _strange(self, why: object) -> ServerError:
+        return ServerError(f"{self.url} answers, but not as a scurry server of this version: {why}")
 
     def _failure(self, answer: urllib3.BaseHTTPResponse) -> Exception:
         told = self._told(answer)

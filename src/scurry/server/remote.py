@@ -305,13 +305,18 @@ class RemotePruner:
 
     def carry_out(self, pruning: Pruning) -> Iterator[Deleted]:
         """Delete what was planned last, and yield what became of each. Raises `PlanOutdated` when that has moved."""
-        from scurry.pruning import Deleted
-
         for found in self._connection.change("/prune", self._asked, self._reporter, wire.Pruned).deleted:
-            what = found.snapshot or found.leftover
-            if what is not None:
-                error = raised(found.error) if found.error else None
-                yield Deleted(what=what, application=found.application, error=error, spared=found.spared)
+            if told := deleted(found):
+                yield told
+
+
+def deleted(report: wire.DeletedReport) -> Deleted | None:
+    """Return what became of something over there; None when it is not said of what."""
+    from scurry.pruning import Deleted
+
+    what = report.snapshot or report.leftover
+    error = raised(report.error) if report.error else None
+    return Deleted(what=what, application=report.application, error=error, spared=report.spared) if what else None
 
 
 def token_of(workspace: Workspace) -> str | None:

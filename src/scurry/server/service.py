@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 MOST_FOLLOWERS = 8
 """who read on in logs: each holds one of the threads that answer"""
+_FOLLOWERS_S = 2.0
 _LAST_WORDS_S = 5.0
 _STANDS_STILL_S = 60.0
 _STALE_S = 15.0
@@ -59,7 +60,7 @@ class Server:
         self._changes = 0
         self.is_stopping = False
         """whether nothing is taken on any more"""
-        self.followers = threading.Semaphore(MOST_FOLLOWERS)
+        self._followers = 0
 
     @property
     def is_alive(self) -> bool:
@@ -106,6 +107,20 @@ class Server:
             self._changes -= 1
             self._changed.notify_all()
 
+    def seat(self) -> bool:
+        """Say that somebody begins to follow logs. False when there is no room, or the server stops."""
+        with self._changed:
+            if self.is_stopping or self._followers >= MOST_FOLLOWERS:
+                return False
+            self._followers += 1
+            return True
+
+    def seat_left(self) -> None:
+        """Say that somebody follows no longer."""
+        with self._changed:
+            self._followers -= 1
+            self._changed.notify_all()
+
     def run(self, *, until: Callable[[], object]) -> bool:
         """Run until a function returns. Returns whether everything in hand came to its end, and was not handed over."""
         self.loop.beat_at = time.monotonic()
@@ -131,6 +146,8 @@ class Server:
             return self._changed.wait_for(lambda: not self._changes, max(deadline - time.monotonic(), 0)) and idle
 
     def _leave(self, loop: threading.Thread) -> None:
+        with self._changed:  # each is told that nothing more comes
+            self._changed.wait_for(lambda: not self._followers, _FOLLOWERS_S)
         loop.join(_LAST_WORDS_S)
         try:
             self.loop.leave()

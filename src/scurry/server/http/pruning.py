@@ -36,12 +36,13 @@ def prune(call: Call) -> PruneAnswer | Iterator[bytes]:
                 "what would be deleted by now is not what was shown; nothing was deleted",
                 hint="To see what it is now, run:\n  scurry prune",
             )
-        return wire.Pruned(deleted=tuple(map(_report, pruner.carry_out(pruning))))
+        return wire.Pruned(deleted=tuple(map(report, pruner.carry_out(pruning))))
 
     return begin(call, change, name="pruning")
 
 
-def _report(deleted: Deleted) -> wire.DeletedReport:
+def report(deleted: Deleted) -> wire.DeletedReport:
+    """Return what became of something as it is sent."""
     what = deleted.what
     return wire.DeletedReport(
         snapshot=what if isinstance(what, Snapshot) else None,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOST_LINES = 20_000
 MOST_BYTES = 4 * 1024 * 1024
 """of all logs of one page together; what is left out is the oldest, and its lines are counted"""
-_ALIVE_S = 2.0
+_ALIVE_S = 1.0
 """that a client has gone is seen by the second word that is sent after it"""
 
 _STOPPED = wire.Failed(
@@ -49,7 +49,7 @@ def logs(call: Call) -> wire.LogsAnswer | Iterator[bytes]:
     ends = fitting(next(pages))
     if not follow:
         return wire.LogsAnswer(logs=ends)
-    if not call.server.followers.acquire(blocking=False):
+    if not call.server.seat():
         raise Busy.of(call.server, "too many follow logs through the server")
     followed = _followed(call, ends, pages)
     first = next(followed)  # it has begun: whatever becomes of it from here on, its seat is given back
@@ -72,7 +72,7 @@ def _followed(call: Call, ends: tuple[LogLines, ...], pages: Iterator[tuple[LogL
     except HandedOver:
         yield _STOPPED
     finally:
-        call.server.followers.release()
+        call.server.seat_left()
 
 
 def fitting(page: tuple[LogLines, ...]) -> tuple[LogLines, ...]:
