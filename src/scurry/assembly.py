@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from scurry.model.errors import (
 from scurry.model.values import SecretRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from scurry.artifacts.lock import LockFile
     from scurry.artifacts.store import ArtifactStore
@@ -235,9 +235,21 @@ class Assembly:
         _, notes = self._config(loaded, loaded.application.flink)
         return notes
 
-    def wish(self, file: Path, environment: str | None, target: str | None) -> Wish:
-        """Return what a spec wishes for: its artifact built and stored, its Flink version exact."""
+    def wish(
+        self,
+        file: Path,
+        environment: str | None,
+        target: str | None,
+        *,
+        reshaped: Callable[[Script], Script] | None = None,
+    ) -> Wish:
+        """Return what a spec wishes for: its artifact built and stored, its Flink version exact.
+
+        `reshaped` makes another SQL script of the one that the spec has.
+        """
         loaded = self.load(file, environment)
+        if reshaped is not None and loaded.script is not None:
+            loaded = replace(loaded, script=reshaped(loaded.script))
         with self.places(loaded).found():
             return self._wish(loaded, target)
 

@@ -14,11 +14,10 @@ from scurry.model.state import OpenedOperator, OpenedProgram, SnapshotRead, Stat
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from scurry.artifacts.store import ArtifactStore
     from scurry.flink.runtimes import Runtimes
     from scurry.flink.state_probe import OpenedOperator as Opened
     from scurry.model.desired import Desired
-    from scurry.model.ports import Secrets
+    from scurry.model.ports import ArtifactStore, Secrets
     from scurry.model.reporting import Reporter
     from scurry.model.state import JobGraph, StateHeads
     from scurry.savepoints.heads import Head
@@ -31,17 +30,13 @@ _AS_LONG_AS_IT_IS_KNOWN_S = 10 * 365 * 86_400.0
 class SnapshotFiles:
     """Snapshots wherever this machine sees them."""
 
-    def __init__(self, options: Mapping[str, str] | None = None) -> None:
-        """`options` are Flink's, of where its object stores are."""
-        self._options = options or {}
-
-    def read(self, location: str) -> SnapshotRead:
+    def read(self, location: str, options: Mapping[str, str]) -> SnapshotRead:
         """Return what a snapshot holds. Raises `SnapshotNotFound`, `SnapshotUnreadable`, `StorageError`."""
         from scurry.savepoints.raw_heads import read_heads
         from scurry.savepoints.snapshot import read_snapshot
         from scurry.savepoints.storage import AnyStorage
 
-        storage = AnyStorage(self._options)
+        storage = AnyStorage(options)
         return SnapshotRead(state=read_snapshot(location, storage), heads=read_heads(location, storage))
 
 

@@ -18,7 +18,6 @@ from scurry.model.compatibility import Compatibility, Remark, Weight
 from scurry.model.desired import ArtifactKind, StateCheck, UpgradeMode
 from scurry.model.errors import ScurryError, SnapshotNotFound
 from scurry.model.operation import Deploy, Resume, Upgrade
-from scurry.model.ports import RunsFlink
 from scurry.model.snapshot import FromSnapshot, Snapshot, SnapshotFormat, SnapshotKind, Stateless
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from scurry.model.journal import History
     from scurry.model.observed import Observed
     from scurry.model.plan import Change, Plan
-    from scurry.model.ports import AsksPrograms, Clock, ReadsSnapshots, Reporter, Target
+    from scurry.model.ports import AsksPrograms, Clock, ReadsSnapshots, Reporter
     from scurry.model.state import JobGraph, SnapshotRead, StateResolution
 
 _PAUSES_S = (0.0, 0.1, 0.3, 0.6, 1.0)
@@ -48,13 +47,16 @@ class Occasion:
 
     observed: Observed
     history: History
-    target: Target
+    defaults: Callable[[str], Mapping[str, str]] | None
+    """returns the options of a Flink version that jobs have where they run; None: that is no Flink"""
     look: Callable[[], Observed]
     """observes anew"""
     wrote: Callable[[Snapshot | None], Desired | None]
     """returns the wish whose job wrote a snapshot; of None, the wish that runs"""
     picture: bool = False
     """the old program's graph is wanted, too, for its edges"""
+    asked: bool = False
+    """a person asked for nothing else: what cannot be looked at is an error"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ class _Start:
     """of the one that it will start from"""
     live: bool
     earlier: bool = False
-    """it is not the job's newest state, but what it was started from"""
+    """it is not the job's newest state, but the newest snapshot there is"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,30 +90,44 @@ class Preflight:
         from scurry.engine.compatibility import handle
 
         operation = change.operation
-        if not isinstance(operation, Deploy | Upgrade | Resume) or isinstance(operation.restore, Stateless):
+        if not isinstance(operation, Deploy | Upgrade | Resume) or not concerns(change):
             return change
-        if operation.desired.upgrade.state_check is StateCheck.OFF or not isinstance(occasion.target, RunsFlink):
+        if occasion.defaults is None:
             return change
-        with self.reporter.activity("see whether the state fits the new version"):
-            found = self._compared(operation, occasion)
+        found = self.compared(operation, occasion)
         names = tuple(handle(lost.uid, lost.name, lost.id) for lost in found.dropping)
         drops = names if found.operators else None
         operation = msgspec.structs.replace(operation, drops=drops)
         return msgspec.structs.replace(change, operation=operation, compatibility=found)
 
-    def _compared(self, operation: Deploy | Upgrade | Resume, occasion: Occasion) -> Compatibility:
+    def compared(self, operation: Deploy | Upgrade | Resume, occasion: Occasion) -> Compatibility:
+        """Return the verdict on the state that an operation starts from. Raises a `ScurryError` only where asked."""
         start = _start(operation, occasion)
         if start is None:
-            return Compatibility.unknown(
-                "the job has not completed a checkpoint yet, so what state it has is not known",
-                remedy="Wait for one, or take a savepoint: scurry snapshot create "
-                f"{operation.desired.application}\nThen plan again.",
-            )
-        inquiry = _Inquiry(self, operation.desired, occasion, start)
-        try:
-            return inquiry.compared()
-        except ScurryError as error:
-            return Compatibility.unknown(error.message, remedy=error.hint, location=start.snapshot.location)
+            return _no_state_yet(operation.desired.application, raising=occasion.asked)
+        with self.reporter.activity("see whether the state fits the new version"):
+            try:
+                return _Inquiry(self, operation.desired, occasion, start).compared()
+            except ScurryError as error:
+                if occasion.asked:
+                    raise
+                return Compatibility.unknown(error.message, remedy=error.hint, location=start.snapshot.location)
+
+
+def _no_state_yet(application: str, *, raising: bool) -> Compatibility:
+    message = "the job has not completed a checkpoint yet, so what state it has is not known"
+    remedy = f"Wait for one, or take a savepoint:\n  scurry snapshot create {application}"
+    if raising:
+        raise SnapshotNotFound(message, hint=remedy)
+    return Compatibility.unknown(message, remedy=remedy)
+
+
+def concerns(change: Change) -> bool:
+    """Whether a change starts a job from state, and that is to be looked at."""
+    operation = change.operation
+    if not isinstance(operation, Deploy | Upgrade | Resume) or isinstance(operation.restore, Stateless):
+        return False
+    return operation.desired.upgrade.state_check is not StateCheck.OFF
 
 
 def _start(operation: Deploy | Upgrade | Resume, occasion: Occasion) -> _Start | None:
@@ -185,10 +201,11 @@ class _Inquiry:
     def _read(self) -> SnapshotRead:
         """Read the snapshot; of a job that runs the newest checkpoint, which may be deleted while we look."""
         location = self._start.snapshot.location
+        options = self._options(self._before or self._desired)
         for pause in _PAUSES_S:
             self._preflight.clock.sleep(pause)
             try:
-                return self._preflight.snapshots.read(location)
+                return self._preflight.snapshots.read(location, options)
             except SnapshotNotFound as error:
                 if not self._start.live:
                     raise _not_visible(location, error) from error
@@ -235,13 +252,15 @@ class _Inquiry:
         return self._desired.artifact.kind is ArtifactKind.PYTHON
 
     def _defaults(self, desired: Desired) -> Mapping[str, str]:
-        target = self._occasion.target
-        if not isinstance(target, RunsFlink):
-            raise AssertionError("only asked of what runs Flink")
-        options: Mapping[str, str] = {}
-        with suppress(ScurryError):  # a cluster that does not answer has what Flink itself has
-            options = target.defaults(desired.flink_version)
+        """Return what a program's job has where it says nothing itself."""
+        options = self._options(desired)
         return {key: value for key, value in options.items() if key.startswith(_RELEVANT) and value != _MASKED}
+
+    def _options(self, desired: Desired) -> Mapping[str, str]:
+        defaults = self._occasion.defaults
+        with suppress(ScurryError):  # a cluster that does not answer has what Flink itself has
+            return defaults(desired.flink_version) if defaults else {}
+        return {}
 
     # Both
 
@@ -271,7 +290,7 @@ class _Inquiry:
     def _remarks(self) -> tuple[Remark, ...]:
         if not self._start.earlier:
             return ()
-        message = "the job has not completed a checkpoint yet: this is of the state that it was started from"
+        message = "the job has completed no checkpoint that could be looked at: this is of an earlier snapshot"
         return (Remark(weight=Weight.WARNING, message=message),)
 
 

@@ -6,31 +6,30 @@ the same way (`_change`): hold the lease, settle what a crash left open, observe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self
 
-from scurry.clock import SystemClock
+from scurry.looking import OpenProject
+from scurry.looking import target_of as _target_of
 from scurry.model.errors import PlanError, Refused
-from scurry.model.reporting import SilentReporter
 
 if TYPE_CHECKING:
     from datetime import timedelta
+    from pathlib import Path
 
-    from scurry.assembly import Assembly
     from scurry.engine.adoption import Wanted
+    from scurry.engine.compatibility_asking import StateWanted
     from scurry.engine.executor import Executor
     from scurry.flink.cluster import LocalClusters
     from scurry.flink.runtimes import Runtimes
+    from scurry.model.compatibility import Compatibility
     from scurry.model.desired import Desired
     from scurry.model.errors import Problem
     from scurry.model.journal import History, Lease, OperationRecord, Revision
     from scurry.model.observed import Observed
     from scurry.model.plan import Difference, Plan
-    from scurry.model.ports import Clock, Journal, Target
-    from scurry.model.project import Project
-    from scurry.model.report import Diagnosis, LogLines, StatusReport
+    from scurry.model.ports import Journal
+    from scurry.model.report import Diagnosis, LogLines
     from scurry.model.reporting import Reporter
     from scurry.model.result import Applied
     from scurry.model.snapshot import Snapshot
@@ -39,29 +38,9 @@ Confirm = Callable[["Plan"], bool]
 """Shown the plan before anything is done; False declines."""
 Decide = Callable[["Observed", "History"], "Plan"]
 
-DETAILED = 16
-"""up to this many applications `status` asks the target about each; above, once per target"""
-_AT_ONCE = 32
 
-
-class Workspace:
+class Workspace(OpenProject):
     """A project folder and what belongs to it: specs, targets, journal, artifacts."""
-
-    def __init__(self, project: Project, *, reporter: Reporter | None = None, clock: Clock | None = None) -> None:
-        self.project = project
-        self.reporter: Reporter = reporter or SilentReporter()
-        self.clock: Clock = clock or SystemClock()
-        self._targets: dict[str, Target] = {}
-
-    @classmethod
-    def open(cls, start: Path | None = None, *, reporter: Reporter | None = None, clock: Clock | None = None) -> Self:
-        """Open the project of a folder: the nearest `scurry.yaml` upwards, else the folder itself with its defaults.
-
-        Raises `SpecInvalid` when the project file is wrong.
-        """
-        from scurry.spec.load import load_project
-
-        return cls(load_project(start or Path.cwd()), reporter=reporter, clock=clock)
 
     # Looking ---------------------------------------------------------------------------------------------------
 
@@ -69,30 +48,21 @@ class Workspace:
         """Read a spec and everything that it refers to on this machine. Returns notes. Raises `SpecInvalid`."""
         return self.assembly.validate(file, environment)
 
-    def plan(self, file: Path, *, environment: str | None = None, target: str | None = None) -> Plan:
-        """Return what `apply` would do now, and why. Changes nothing outside the workspace's own stores."""
+    def plan(
+        self, file: Path, *, environment: str | None = None, target: str | None = None, picture: bool = False
+    ) -> Plan:
+        """Return what `apply` would do now, and why. Changes nothing outside the workspace's own stores.
+
+        `picture`: also what of the old job only a picture of it needs.
+        """
         from scurry.engine.planner import make_plan
 
         wish = self.assembly.wish(file, environment, target)
         desired = wish.desired
         with wish.placing_errors():
             observed, history = self._settled(desired.target, self._reading.history(desired.application))
-            return self.assembly.explain(make_plan(desired, observed, history, now=self.clock.now()), history)
-
-    def status(self, *applications: str) -> tuple[StatusReport, ...]:
-        """Return how the given applications are, or all of them. A target that does not answer is told, not raised."""
-        from scurry.engine.freezing import with_freezes
-        from scurry.engine.status import report, survey_report
-
-        names = applications or self._reading.applications()
-        histories = [self._known(name) for name in names]
-        if len(histories) > DETAILED:
-            surveys = self._surveys({_target_of(history) for history in histories})
-            reports = [survey_report(history, surveys[_target_of(history)]) for history in histories]
-        else:
-            now = self.clock.now()
-            reports = [report(history, self._look(history), now=now) for history in histories]
-        return with_freezes(reports, self._reading.freezes())
+            plan = make_plan(desired, observed, history, now=self.clock.now())
+            return self._explained(plan, observed, history, picture=picture)
 
     def history(self, application: str, *, limit: int = 20) -> tuple[tuple[Revision, ...], tuple[OperationRecord, ...]]:
         """Return revisions and operations, newest first."""
@@ -101,6 +71,23 @@ class Workspace:
             self._reading.revisions(application, limit=limit),
             self._reading.operations(application, limit=limit),
         )
+
+    def check_state(self, application: str, file: Path, wanted: StateWanted) -> Compatibility:
+        """Return whether what a spec wishes for could take over the state of an application. Changes nothing.
+
+        Raises `SnapshotNotFound`, `PlanError` where the target's state is not Flink's, and what `plan` raises.
+        """
+        from scurry.engine.compatibility_asking import plan_to_check
+
+        wish = self.assembly.wish(file, wanted.environment, None)
+        observed, history = self.observe(application)
+        with wish.placing_errors():
+            plan = plan_to_check(wish.desired, observed, history, wanted=wanted, now=self.clock.now())
+            plan = self._explained(plan, observed, history, picture=wanted.picture, asked=True)
+        found = plan.changes[0].compatibility
+        if found is None:
+            raise PlanError(f"target {plan.target!r} keeps no state of Flink's that could be looked at")
+        return found
 
     def differences(self, application: str, before: int, after: int) -> tuple[Difference, ...]:
         """Return what differs between two revisions."""
@@ -344,24 +331,6 @@ class Workspace:
         """The Flink clusters of this project on this machine."""
         return self.assembly.local_clusters
 
-    @property
-    def _reading(self) -> Journal:
-        """The journal for looking: a command that only looks creates nothing."""
-        return self.assembly.journal_to_read
-
-    @cached_property
-    def assembly(self) -> Assembly:
-        """What the workspace is put together from: runtimes, stores, secrets, the journal."""
-        from scurry.assembly import Assembly
-
-        return Assembly(self.project, reporter=self.reporter, clock=self.clock)
-
-    def target(self, name: str) -> Target:
-        """Return a target of the project by its name. Raises `WorkspaceError` when there is none."""
-        if name not in self._targets:
-            self._targets[name] = self.assembly.target(name)
-        return self._targets[name]
-
     def _by(self, plan: Callable[..., Plan], **options: object) -> Decide:
         """Return the decision that a verb's plan is, at the time when it is made."""
         return lambda observed, history: plan(observed, history, now=self.clock.now(), **options)
@@ -374,6 +343,7 @@ class Workspace:
     def _change(
         self, application: str, target: str, decide: Decide, *, confirm: Confirm, wait: timedelta | None
     ) -> Applied:
+        from scurry.engine.compatibility_refusal import refuse_unfit
         from scurry.engine.lease import held
 
         with held(application, journal=self.journal, clock=self.clock, reporter=self.reporter, wait=wait) as lease:
@@ -381,11 +351,43 @@ class Workspace:
             self._heal(target)
             observed, history = self._settle(target, self.journal, lease)
             executor = self._executor(target, lease)
-            plan = self.assembly.explain(decide(observed, history), history)
+            plan = self._explained(decide(observed, history), observed, history)
+            refuse_unfit(plan)
             if not plan.is_converged and not confirm(plan):
                 raise Refused("declined; nothing was changed")
             self.refuse_frozen(application, target)  # it may have been frozen while the question stood
             return executor.execute(plan)
+
+    def _explained(
+        self, plan: Plan, observed: Observed, history: History, *, picture: bool = False, asked: bool = False
+    ) -> Plan:
+        """Return a plan with what only bytes tell: how artifacts differ, and whether the state fits the new program."""
+        from scurry.model.ports import RunsFlink
+        from scurry.preflight import Occasion, concerns
+
+        plan = self.assembly.explain(plan, history)
+        if not any(map(concerns, plan.changes)):
+            return plan
+        place = self.target(plan.target)
+        occasion = Occasion(
+            observed=observed,
+            history=history,
+            defaults=place.defaults if isinstance(place, RunsFlink) else None,
+            look=lambda: self._observe(plan.target, history),
+            wrote=lambda snapshot: self._writer(snapshot, history),
+            picture=picture,
+            asked=asked,
+        )
+        return self.assembly.preflight.judged(plan, occasion)
+
+    def _writer(self, snapshot: Snapshot | None, history: History) -> Desired | None:
+        """Return the wish whose job wrote a snapshot; of None the one that runs; None where that is not known."""
+        if snapshot is None:
+            return history.current.desired if history.current else None
+        if snapshot.revision is None or snapshot.foreign:
+            return None
+        found = self._reading.revision(history.application, snapshot.revision)
+        return found.desired if found else None
 
     def refuse_frozen(self, application: str, target: str) -> None:
         """Raise `Frozen`: the one place where a freeze is enforced. Where it runs now counts as well."""
@@ -444,55 +446,8 @@ class Workspace:
         )
         return Executor(services, lease)
 
-    def _observe(self, target: str, history: History) -> Observed:
-        return self.target(target).observe(history.application, history.marks)
-
-    def _look(self, history: History) -> Observed:
-        """Observe for `status`: a target that is not defined any more, or lacks a secret, is told like a silent one."""
-        from scurry.model.errors import ScurryError
-        from scurry.model.observed import Observed
-
-        try:
-            return self._observe(_target_of(history), history)
-        except ScurryError as error:
-            return Observed.silent(error)
-
-    def _surveys(self, targets: Collection[str]) -> Mapping[str, Observed]:
-        """Survey many at once: those that do not answer are waited for together."""
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(min(len(targets), _AT_ONCE)) as pool:
-            return dict(zip(targets, pool.map(self._survey, targets), strict=True))
-
-    def _survey(self, target: str) -> Observed:
-        from scurry.model.errors import ScurryError
-        from scurry.model.observed import Observed
-
-        try:
-            return Observed(jobs=tuple(self.target(target).survey().values()))
-        except ScurryError as error:
-            return Observed.silent(error)
-
-    def _known(self, application: str) -> History:
-        history = self._reading.history(application)
-        if not history.position:
-            raise _unknown(application)
-        return history
-
 
 def _current(history: History) -> Desired:
     if history.current is None:
         raise PlanError(f"{history.application!r} was never started")
     return history.current.desired
-
-
-def _target_of(history: History) -> str:
-    if history.target is None:  # it was deleted
-        raise _unknown(history.application)
-    return history.target
-
-
-def _unknown(application: str) -> PlanError:
-    return PlanError(
-        f"no application {application!r} is known here", hint="To see the ones that are, run:\n  scurry status"
-    )

@@ -6,8 +6,9 @@ import socket
 import time
 from pathlib import Path
 
+from scurry.looking import DETAILED
 from scurry.model.observed import Phase
-from scurry.workspace import DETAILED, Workspace
+from scurry.workspace import Workspace
 from tests.server.site import Site
 
 COUNT = DETAILED + 8

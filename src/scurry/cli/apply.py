@@ -9,7 +9,9 @@ import typer
 from scurry.cli import complete, options
 from scurry.cli.change import finish, tell
 from scurry.cli.exit_codes import CHANGES, DONE, ERROR
+from scurry.cli.failure import Usage
 from scurry.cli.session import Session, command, new_app
+from scurry.cli.state_check import Graph, write_graph
 
 if TYPE_CHECKING:
     from scurry.model.errors import Problem, ScurryError
@@ -59,14 +61,28 @@ def plan(
     environment: options.Environment = None,
     target: options.TargetName = None,
     check: Annotated[bool, typer.Option("--check", help="Exit with 3 when there is something to do.")] = False,
+    graph: Graph = None,
 ) -> int:
-    """Show what `apply` would do, why, and from which state. Changes nothing."""
+    """Show what `apply` would do, why, and from which state. Changes nothing.
+
+    It says, while the old job still runs, whether the new one can take its state over.
+    """
     from scurry.cli import views_plan
 
-    plans = [session.workspace.plan(file, environment=environment, target=target) for file in files]
+    if graph is not None and len(files) > 1:
+        raise Usage("--graph draws one application, and several files are named")
+    picture = graph is not None
+    plans = [session.workspace.plan(file, environment=environment, target=target, picture=picture) for file in files]
+    drawn = [
+        write_graph(graph, change.compatibility, f"{found.application}: {change.reason}")
+        for found in plans
+        for change in found.changes
+    ]
+    if picture and not any(drawn):
+        session.reporter.note("no picture is drawn: no job would start from a state that could be looked at")
     session.answer(
         "plan",
-        {"plans": [views_plan.document(found) for found in plans]},
+        {"plans": [views_plan.document(found) for found in plans], "graph": next(filter(None, drawn), None)},
         lambda: "\n\n".join(views_plan.text(found) for found in plans),
     )
     return CHANGES if check and not all(found.is_converged for found in plans) else DONE

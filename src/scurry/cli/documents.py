@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scurry.cli.documents_state import STATE_FITS, STATE_SHOWN
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -164,6 +166,8 @@ _PLAN = {
     "changes[].consequences[]": "what it means, in sentences",
     "changes[].warnings[]": "what could go wrong, in sentences",
     "changes[].gap_seconds?": "how long upgrades of it took without processing before",
+    "changes[].state?": "whether the new job can take its state over; null: it starts from none, or nobody looked",
+    **_within("changes[].state?", STATE_FITS),
 }
 _OPERATION = {
     "id": "its number in the journal",
@@ -192,6 +196,24 @@ _REVISION = {
     **_within("snapshot?", _SNAPSHOT),
     "error?": "why it is bad or was refused",
 }
+_DIAGNOSIS = {
+    "application": "the application",
+    "target": "where it runs",
+    "phase": "see `status`",
+    "well": "whether nothing is wrong",
+    "findings[]": "the first explains the others",
+    "findings[].what": "a sentence",
+    "findings[].detail?": "whole exceptions and the like",
+    "findings[].todo?": "what to do; a command on a line of its own",
+    "findings[].code?": "the known failure that it is, see [failures](failures.md); null when it is in none",
+    "findings[].evidence[]": "what it was recognised by: lines of exceptions, figures",
+    "findings[].harmless": "whether it is only worth knowing",
+}
+_SINK = {
+    "name": "of the table",
+    "connector?": "`kafka`, `jdbc`, …",
+    "kept_because?": "why it could not be replaced",
+}
 
 DOCUMENTS = {
     "error": Document(
@@ -207,12 +229,16 @@ DOCUMENTS = {
     "plan": Document(
         commands=("plan",),
         about="What `apply` would do.",
-        fields={"plans[]": "one for each file", **_within("plans[]", _PLAN)},
+        fields={
+            "plans[]": "one for each file",
+            **_within("plans[]", _PLAN),
+            "graph?": "the picture that was drawn, with `--graph`",
+        },
     ),
     "apply": Document(
         commands=(
             *("apply", "adopt", "rollback", "stop", "start", "restart", "scale", "delete"),
-            *("snapshot create", "snapshot drop"),
+            *("snapshot create", "snapshot drop", "fork"),
         ),
         about=(
             "What became of the applications. An error that is found before anything was stopped is an `error` "
@@ -309,41 +335,7 @@ DOCUMENTS = {
     "state": Document(
         commands=("state show",),
         about="What a snapshot holds, operator by operator.",
-        fields={
-            "location": "where it is",
-            "metadata_version": "of its `_metadata`: 2 (Flink 1.3 to 1.10), 3 (to 1.14), 4 (to 1.20), 5 (2.0), 6",
-            "checkpoint_id": "Flink's number of it",
-            "is_savepoint?": "null: a file of before Flink 1.15 does not tell",
-            "format?": "of a savepoint: `canonical` or `native`",
-            "bytes": "of all operators that are listed",
-            "operators[]": "all of the job, also those without state; with `--operator`, only those",
-            "operators[].id": "32 hexadecimal digits",
-            "operators[].uid?": "null: none was set, or the file does not tell (before Flink 2.0)",
-            "operators[].name?": "told from Flink 2.0 on",
-            "operators[].parallelism": "of the job that wrote it",
-            "operators[].max_parallelism": "its number of key groups",
-            "operators[].key_serializer?": "class of its key's serializer snapshot; null: no keyed state, or not told",
-            "operators[].key_type?": "the same, for people: `Long`",
-            "operators[].finished": "whether all its subtasks had finished",
-            "operators[].has_state": "whether Flink refuses to restore without this operator",
-            "operators[].bytes": "of its subtasks and its coordinator",
-            "operators[].subtask_bytes[]": "by subtask",
-            "operators[].coordinator_bytes": "of its coordinator",
-            "operators[].skew?": "how many times the mean the largest subtask holds; null: one subtask, or no state",
-            "operators[].unread?": "why its states are not all known",
-            "operators[].states[]": "each state that it registered",
-            "operators[].states[].name": "as the program calls it",
-            "operators[].states[].kind": (
-                "`value`, `list`, `reducing`, `aggregating`, `map`, `folding`, `timers`, `operator-list`, "
-                "`operator-union`, `broadcast` or `other`"
-            ),
-            "operators[].states[].type?": "of its values: `demo.Account {id: String, total: Long}`; null: not known",
-            "operators[].states[].bytes?": "null: the file holds several states in one stream, and does not tell",
-            "operators[].states[].serializer?": "class of the snapshot of its serializer",
-            "operators[].states[].key_type?": "only `broadcast`: of its keys",
-            "operators[].states[].namespace_type?": "what it is kept by besides the key: `TimeWindow`",
-            "operators[].states[].ttl": "whether its values have a time to live; how long, the file does not tell",
-        },
+        fields=STATE_SHOWN,
     ),
     "state-copy": Document(
         commands=("state copy",),
@@ -357,22 +349,39 @@ DOCUMENTS = {
             "metadata_sha256": "digest of its `_metadata`",
         },
     ),
+    "state-check": Document(
+        commands=("state check",),
+        about="Whether a new version can take the state over.",
+        fields={
+            "state": "the verdict",
+            **_within("state", STATE_FITS),
+            "graph?": "the picture that was drawn, with `--graph`",
+        },
+    ),
+    "rehearsal": Document(
+        commands=("fork --rehearse",),
+        about="How a new version did on a copy of the state. Exit code 1: it was not healthy.",
+        fields={
+            "application": "the original",
+            "name": "under which it was tried",
+            "target": "where",
+            "snapshot": "what was copied",
+            "healthy": "whether it was, within the health window of the file",
+            "reason": "why",
+            "hint?": "what to do",
+            "diagnosis?": "only when it was not healthy: as `diagnose` writes it",
+            **_within("diagnosis?", _DIAGNOSIS),
+            "sinks_replaced[]": "tables of an SQL script that nothing was written to",
+            **_within("sinks_replaced[]", _SINK),
+            "sinks_kept[]": "tables of an SQL script that were written to all the same",
+            **_within("sinks_kept[]", _SINK),
+            "left[]": "what could not be removed again, and why",
+        },
+    ),
     "diagnose": Document(
         commands=("diagnose",),
         about="What is wrong, root cause first.",
-        fields={
-            "application": "the application",
-            "target": "where it runs",
-            "phase": "see `status`",
-            "well": "whether nothing is wrong",
-            "findings[]": "the first explains the others",
-            "findings[].what": "a sentence",
-            "findings[].detail?": "whole exceptions and the like",
-            "findings[].todo?": "what to do; a command on a line of its own",
-            "findings[].code?": "the known failure that it is, see [failures](failures.md); null when it is in none",
-            "findings[].evidence[]": "what it was recognised by: lines of exceptions, figures",
-            "findings[].harmless": "whether it is only worth knowing",
-        },
+        fields=_DIAGNOSIS,
     ),
     "validate": Document(
         commands=("validate",),

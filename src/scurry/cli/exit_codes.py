@@ -14,7 +14,11 @@ MEANINGS = {
         "An `apply` that was rolled back is an error, too: the new revision does not run.",
     ),
     USAGE: ("usage", "The command line itself is wrong: an unknown command or option, a missing argument."),
-    CHANGES: ("changes", "Only `plan --check`: there is something to do."),
+    CHANGES: (
+        "changes",
+        "Only `plan --check`: there is something to do. And `state check`: the state fits, and some is dropped, as "
+        "allowed.",
+    ),
     INTERRUPTED: (
         "interrupted",
         "Ctrl-C. What was done so far is in the journal, and the next `apply` goes on from there.",

@@ -1,4 +1,4 @@
-"""The state that snapshots hold: show it, copy it."""
+"""The state that snapshots hold: show it, copy it, check whether a new version can take it over."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -6,6 +6,7 @@ import typer
 
 from scurry.cli import complete
 from scurry.cli.session import Session, command, new_app
+from scurry.cli.state_check import check
 
 if TYPE_CHECKING:
     from scurry.model.state import SnapshotState
@@ -54,7 +55,7 @@ def _state(session: Session, name: str, *, every_subtask: bool) -> "SnapshotStat
 
 
 @app.command()
-@command(in_project=False)
+@command(in_project=False, here="the copy is made by this process")
 def copy(
     session: Session,
     source: Annotated[
@@ -74,3 +75,6 @@ def copy(
 
     done = copy_snapshot(source, target, AnyStorage(), session.reporter)
     session.answer("state-copy", views_state.copied_document(source, done), lambda: views_state.copied(done))
+
+
+app.command()(check)

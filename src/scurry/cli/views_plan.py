@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
+from scurry.cli import views_compatibility
 from scurry.cli.text import bold, paint
 from scurry.model.operation import (
     Adjust,
@@ -50,6 +51,7 @@ def _change_document(change: Change) -> dict[str, Any]:
         "consequences": change.consequences,
         "warnings": change.warnings,
         "gap_seconds": change.gap.total_seconds() if change.gap is not None else None,
+        "state": views_compatibility.document(change.compatibility),
     }
 
 
@@ -116,6 +118,8 @@ def _change_lines(change: Change) -> Iterator[str]:
         yield from (f"      {line}" for line in difference_lines(change.differences))
     yield from (f"      {sentence}" for sentence in change.consequences)
     yield from (f"      {paint('warning:', 'yellow')} {warning}" for warning in change.warnings)
+    if change.compatibility:
+        yield from (f"      {line}" for line in views_compatibility.lines(change.compatibility))
     if change.gap:
         yield paint(f"      Upgrades of it took {format_duration(change.gap)} without processing before.", "dim")
 

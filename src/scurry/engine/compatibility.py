@@ -14,7 +14,7 @@ import msgspec
 
 from scurry.engine.compatibility_finished import Chains
 from scurry.engine.compatibility_matching import Matching, match, same_but_for_random
-from scurry.engine.compatibility_states import Look, indexed, judge_states
+from scurry.engine.compatibility_states import Look, indexed, judge_states, new_state
 from scurry.engine.compatibility_types import Step
 from scurry.engine.compatibility_versions import backend_name, backend_remarks, series, version_remarks, writer
 from scurry.model.compatibility import (
@@ -80,7 +80,7 @@ def judge(
     matching = match(named, graph, guess=guess)
     return Compatibility(
         location=snapshot.location,
-        operators=tuple(bench.verdicts(matching)),
+        operators=tuple(_in_order(bench.verdicts(matching), graph)),
         remarks=(
             *version_remarks(snapshot, graph, written_by=given.written_by, sql=given.language is Language.SQL),
             *backend_remarks(
@@ -92,6 +92,12 @@ def judge(
             ),
         ),
     )
+
+
+def _in_order(verdicts: Iterable[OperatorVerdict], graph: JobGraph) -> list[OperatorVerdict]:
+    """Return verdicts as the new version flows; what is not in it any more comes last, as the snapshot has it."""
+    places = {operator.id: place for place, operator in enumerate(graph.operators)}
+    return sorted(verdicts, key=lambda verdict: places.get(verdict.new_id or "", len(places)))
 
 
 def _named(snapshot: SnapshotState, before: JobGraph | None) -> SnapshotState:
@@ -280,6 +286,7 @@ class _Bench:
             new_id=new.id,
             chain=new.chain,
             inputs=new.inputs,
+            states=tuple(map(new_state, new.states or ())),
             warnings=warnings,
         )
 

@@ -60,7 +60,7 @@ def judge_states(
     found = [_as_renamed(verdict, fresh) for verdict in found]
     key = _judge_key(before, after, look)
     unread = _unread(before, look)
-    return (*key, *found, *unread, *(_new(state) for state in fresh))
+    return (*key, *found, *unread, *(new_state(state) for state in fresh))
 
 
 def _place(state: State) -> tuple[str, str]:
@@ -85,7 +85,8 @@ def _unread(before: OperatorState, look: Look) -> tuple[StateVerdict, ...]:
     return (StateVerdict(name=UNREAD, fate=StateFate.UNKNOWN, reason=before.unread),)
 
 
-def _new(state: State) -> StateVerdict:
+def new_state(state: State) -> StateVerdict:
+    """Return the verdict on a state that the snapshot has nothing of."""
     return StateVerdict(
         name=state.name, kind=state.kind, fate=StateFate.NEW, after=_name(state.type), reason="starts empty"
     )

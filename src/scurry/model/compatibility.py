@@ -142,7 +142,7 @@ class Compatibility(msgspec.Struct, frozen=True, kw_only=True):
     location: str | None = None
     """the snapshot that was looked at; None where none could be"""
     operators: tuple[OperatorVerdict, ...] = ()
-    """those of the snapshot in its order, then the new ones"""
+    """as the new version flows, then those that are not in it any more"""
     remarks: tuple[Remark, ...] = ()
 
     @property

@@ -39,4 +39,4 @@ class Preview(Workspace):
     ) -> NoReturn:
         self.refuse_frozen(application, target)
         observed, history = self._settled(target, self._reading.history(application))
-        raise _Planned(self.assembly.explain(decide(observed, history), history))
+        raise _Planned(self._explained(decide(observed, history), observed, history))

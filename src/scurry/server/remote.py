@@ -117,7 +117,9 @@ class RemoteWorkspace(Workspace):
 
     # Looking ---------------------------------------------------------------------------------------------------
 
-    def plan(self, file: Path, *, environment: str | None = None, target: str | None = None) -> Plan:
+    def plan(
+        self, file: Path, *, environment: str | None = None, target: str | None = None, picture: bool = False
+    ) -> Plan:
         """Return what `apply` would do now, and why."""
         wish = self.assembly.wish(file, environment, target)
         with wish.placing_errors():
@@ -276,8 +278,11 @@ class RemoteWorkspace(Workspace):
         return self.connection.send("POST", path, wire.PlanAnswer, body=body, dry_run="true")
 
     def _do(self, application: str, verb: str, body: wire.Ask, *, confirm: Confirm, wait: timedelta | None) -> Applied:
+        from scurry.engine.compatibility_refusal import refuse_unfit
+
         with self.assembly.places().found():
             planned = self._planned(application, verb, body)
+            refuse_unfit(planned.plan)  # before anybody is asked; the server refuses it, too
             if not planned.plan.is_converged and not confirm(planned.plan):
                 raise Refused("declined; nothing was changed")
             wait_s = wait.total_seconds() if wait is not None else None
