@@ -39,6 +39,7 @@ targets:
   other: {kind: memory}
   gone: {kind: rest, url: "http://127.0.0.1:9"}
 """
+PROGRAM = ("-m", "scurry.cli.main")
 SPEC = """\
 name: shop
 flink: "2.3.0"
@@ -139,9 +140,11 @@ class Running:
         return code
 
 
-def start_server(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> Running:
-    """Start a server for a project's folder, its API on a free port."""
-    command = [sys.executable, "-m", "scurry.cli.main", "serve", "--log-format", "json", "--grace", "2s"]
+def start_server(
+    folder: Path, *arguments: str, environment: dict[str, str] | None = None, program: tuple[str, ...] = PROGRAM
+) -> Running:
+    """Start a server for a project's folder, its API on a free port. `program`: what Python runs."""
+    command = [sys.executable, *program, "serve", "--log-format", "json", "--grace", "2s"]
     where = () if "--listen" in arguments else ("--listen", "127.0.0.1:0")
     process = subprocess.Popen(
         [*command, *where, *arguments],
@@ -235,18 +238,22 @@ class Site:
         self.meddle(lambda memory: memory.jobs.clear(), target)
 
     @contextmanager
-    def server(self, *arguments: str, environment: dict[str, str] | None = None) -> Iterator[Running]:
+    def server(
+        self, *arguments: str, environment: dict[str, str] | None = None, program: tuple[str, ...] = PROGRAM
+    ) -> Iterator[Running]:
         """Run a server, and end it."""
-        server = self.start_server(*arguments, environment=environment)
+        server = self.start_server(*arguments, environment=environment, program=program)
         try:
             yield server
         finally:
             server.send(signal.SIGCONT)
             server.end()
 
-    def start_server(self, *arguments: str, environment: dict[str, str] | None = None) -> Running:
+    def start_server(
+        self, *arguments: str, environment: dict[str, str] | None = None, program: tuple[str, ...] = PROGRAM
+    ) -> Running:
         """Start a server that surveys often."""
-        running = start_server(self.folder, "--interval", "200ms", *arguments, environment=environment)
+        running = start_server(self.folder, "--interval", "200ms", *arguments, environment=environment, program=program)
         self.servers.append(running)
         return running
 
