@@ -136,7 +136,7 @@ def test_a_program_that_waits_for_its_job_is_asked_all_the_same(runtimes: Runtim
     ("argument", "kind", "message"),
     [
         ("raises", Failure.MAIN, "Python: LookupError: no such shop"),
-        ("exits", Failure.MAIN, "closed today"),
+        ("exits", Failure.MAIN, "the Python program ended with exit code 1: closed today"),
         ("never", Failure.NO_JOB, "without a call of execute()"),
     ],
 )

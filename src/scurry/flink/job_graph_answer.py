@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _SEVERAL = re.compile(r"Cannot have more than (one execute\(\)|\d+ \w+ jobs?)")  # StreamContextEnvironment; since 2.1
 _NOT_THE_USERS = re.compile(r"\s*at ([\w.]+@[\w.]+/|app//|(java|jdk|sun|io\.scurry|org\.apache\.flink)\.)")
+_PYTHON_ENDED = re.compile(r"Python process exits with code: (\d+)")
+_DRIVER_LOGS = "ERROR PythonDriver"
 _NETWORK = re.compile(
     r"Network is unreachable|UnknownHostException|NoRouteToHostException|Temporary failure in name resolution"
     r"|ConnectException|Connection refused|bootstrap\.servers"
@@ -188,8 +190,16 @@ def _main_failed(trace: str, answer: Answer, request: GraphRequest) -> ProgramFa
             hint="Make an application of each job, or one job of all: a statement set, or one `execute()` at the end.",
             cause=_masked(explain(trace).cause, request),
         )
-    if "PythonDriver" in trace and "Traceback (most recent call last)" not in trace:
-        trace = f"{trace}\n{answer.output}"
+    python = _PYTHON_ENDED.search(trace)
+    if python:
+        printed = answer.output.partition(_DRIVER_LOGS)[0].rstrip()
+        trace = f"{trace}\n{printed}"
+        if "Traceback (most recent call last)" not in printed:
+            return ProgramFailed(
+                _masked(f"the Python program ended with exit code {python[1]}{_last(printed)}", request),
+                kind=Failure.MAIN,
+                cause=_masked(explain(trace).cause, request),
+            )
     explanation = explain(trace)
     lacks_network = answer.fence.network and bool(_NETWORK.search(trace))
     hint = explanation.hint
@@ -222,6 +232,11 @@ def _masked(text: str, request: GraphRequest) -> str:
         if secret:
             text = text.replace(secret, MASK)
     return text
+
+
+def _last(printed: str) -> str:
+    line = printed.rpartition("\n")[2].strip()
+    return f": {line}" if line else ""
 
 
 def _last_lines(output: str) -> str:

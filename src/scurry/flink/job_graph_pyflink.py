@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
 import types
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 5.0
 """for all functions together; one that connects to somewhere would keep the answer up"""
 _LISTS, _MAPS = "list", "map"
 
@@ -72,9 +73,9 @@ def _functions() -> dict[str, list[dict[str, Any]]]:
         thread = threading.Thread(target=_ask, args=(int(kind), bytes(pickled or b""), parameters, told), daemon=True)
         thread.start()
         waiting.append((thread, told))
-    patience = _PATIENCE_S / max(len(waiting), 1)
+    deadline = time.monotonic() + _PATIENCE_S
     for thread, told in waiting:
-        thread.join(patience)
+        thread.join(max(deadline - time.monotonic(), 0))
         if thread.is_alive():
             told["unknown"] = "its open() takes too long"
     return {node: [dict(told) for told in functions] for node, functions in found.items()}
