@@ -64,7 +64,7 @@ def draw(found: Compatibility, *, title: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
         f'font-family="Helvetica, Arial, sans-serif" font-size="12">\n'
-        f"<title>{escape(title)}</title>\n"
+        f"<title>{_safe(title)}</title>\n"
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>\n' + "\n".join(parts) + "\n</svg>\n"
     )
 
@@ -115,7 +115,7 @@ def _box(x: float, row: _Row, *, name: str, under: str, colour: str, dashed: boo
     dash = ' stroke-dasharray="5 3"' if dashed else ""
     whole = f"{name} · {under}" + (f" · {row.verdict.reason}" if row.verdict.reason else "")
     yield (
-        f'<g class="operator"><title>{escape(whole)}</title>'
+        f'<g class="operator"><title>{_safe(whole)}</title>'
         f'<rect x="{x}" y="{row.y:g}" width="{_BOX_W}" height="{_BOX_H}" rx="5" fill="{_FILLS[colour]}" '
         f'stroke="{colour}" stroke-width="1.5"{dash}/>'
         + _text(x + 10, row.y + 18, _cut(name), weight="bold")
@@ -224,11 +224,15 @@ def _path(d: str, colour: str, *, width: float = 1.5, dash: str | None = None) -
 
 def _text(x: float, y: float, text: str, *, fill: str = _INK, size_px: int = 12, weight: str = "normal") -> str:
     bold = ' font-weight="bold"' if weight == "bold" else ""
-    return f'<text x="{x:g}" y="{y:g}" font-size="{size_px}" fill="{fill}"{bold}>{escape(text)}</text>'
+    return f'<text x="{x:g}" y="{y:g}" font-size="{size_px}" fill="{fill}"{bold}>{_safe(text)}</text>'
 
 
 def _cut(text: str) -> str:
     """Shorten a text to the width of a box; the whole is in the box's title."""
     most = int((_BOX_W - 20) / _LETTER_W)
-    printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-    return printable if len(printable) <= most else f"{printable[: most - 1]}…"
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _safe(text: str) -> str:
+    """Return a text as it may stand in XML, which has no place for control characters."""
+    return escape("".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text))
