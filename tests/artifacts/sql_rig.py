@@ -61,9 +61,27 @@ class SqlRig:
         allow_non_restored_state: bool = False,
     ) -> str:
         """Run a script and wait until its job runs or has ended."""
+        return self.start(
+            self.upload(sql),
+            savepoint=savepoint,
+            secrets=secrets,
+            config=config,
+            allow_non_restored_state=allow_non_restored_state,
+        )
+
+    def start(
+        self,
+        jar: str,
+        *,
+        savepoint: str | None = None,
+        secrets: Mapping[str, str] | None = None,
+        config: Mapping[str, str] | None = None,
+        allow_non_restored_state: bool = False,
+    ) -> str:
+        """Run an uploaded jar and wait until its job runs or has ended."""
         args = [part for name, value in (secrets or {}).items() for part in ("--secret", f"{name}={value}")]
         job = self.rest.run(
-            self.upload(sql),
+            jar,
             JarRequest(
                 program_args_list=tuple(args),
                 savepoint_path=savepoint,
@@ -118,9 +136,9 @@ class SqlRig:
         self.wait_for_state(job, "FINISHED")
         return found
 
-    def feed(self, name: str, *lines: str) -> None:
+    def feed(self, name: str, *lines: str, into: str = "in") -> None:
         """Put a file into the folder that a table watches; it appears at once, whole."""
-        watched = self.folder / "in"
+        watched = self.folder / into
         watched.mkdir(exist_ok=True)
         hidden = watched / f".{name}"
         hidden.write_text("".join(f"{line}\n" for line in lines))

@@ -121,6 +121,10 @@ ADDED = [
     ("recovery: pray", "{4}:11: recovery: 'pray' is no way to recover: restart, rollback, alert"),
     ("drift: ignore", "{4}:8: drift: 'ignore' is nothing to do about drift: repair, report"),
     (
+        "upgrade: {sql: script}",
+        "{4}:16: upgrade.sql: 'script' is nothing that an SQL application runs from: plan, none",
+    ),
+    (
         "upgrade: {rollback_from: then}",
         "{4}:26: upgrade.rollback_from: 'then' is nothing to roll back from: stop, newest",
     ),
@@ -242,7 +246,9 @@ def test_a_key_of_another_place_names_those_of_its_own(folder: Path) -> None:
     with pytest.raises(SpecInvalid) as caught:
         load_application(folder / "application.yaml", env={})
     (problem,) = caught.value.problems
-    known = "mode, allow_non_restored_state, state_check, unknown_state, health, rollback, rollback_from, stop_timeout"
+    known = (
+        "mode, allow_non_restored_state, state_check, unknown_state, sql, health, rollback, rollback_from, stop_timeout"
+    )
     assert problem.message == f"the key 'zzz' is not known; known: {known}"
     assert problem.hint == f"Known here: {known}"
 

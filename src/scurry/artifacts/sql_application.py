@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scurry.artifacts.disk import digest_of
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from scurry.model.script import Script
     from scurry.model.values import Text
 
+_NOT_HERE = (
+    "the artifact that {name} runs now ({file}) is not in this workspace, so its plan cannot be gone on from: "
+    "operators that were renamed or moved may lose their state"
+)
 _OPTIONS = re.compile(r"table\.|execution\.runtime-mode$")
 """what the planner goes by; everything else is for the job"""
 
@@ -83,6 +87,8 @@ def build_sql(parts: SqlParts, workshop: SqlWorkshop, running: Running) -> Artif
             return previous.artifact
         plan = None
         if parts.plans is SqlPlans.PLAN:
+            if previous and jar is None:
+                workshop.reporter.warn(_NOT_HERE.format(name=parts.name, file=previous.artifact.file_name))
             statements = statements_in(jar) if jar else ()
             plan = _Planning(parts=parts, options=options, workshop=workshop).plan(before, statements)
     return package_sql(
@@ -128,14 +134,28 @@ class _Planning:
     workshop: SqlWorkshop
 
     def plan(self, before: SqlPlan | None, statements: Sequence[str]) -> SqlPlan | None:
-        """Return the plan, None where there can be none."""
+        """Return the plan, None where there can be none. `before` and `statements` are what runs now."""
+        script = self.parts.script.sources()
         if before and self._still_fits(before, statements):
             return before
-        compiled = self._ask()
+        compiled = self._ask(script)
         if compiled.refusal:
             self._tell_refusal(compiled, had_one=before is not None)
             return None
-        plan = SqlPlan(
+        plan = self._plan_of(compiled)
+        if before is None and statements:
+            # It runs from its script, whose operators are called as its plan would call them.
+            run = self._ask(statements)
+            before = None if run.refusal else self._plan_of(run)
+        if before is None:
+            return plan
+        carried = carry_over(before, plan)
+        for told in carried.told:
+            (self.workshop.reporter.note if told.fate is Fate.REFILTERED else self.workshop.reporter.warn)(str(told))
+        return carried.plan
+
+    def _plan_of(self, compiled: Compiled) -> SqlPlan:
+        return SqlPlan(
             graph=compiled.graph,
             inserts=compiled.inserts,
             sinks=compiled.sinks,
@@ -144,25 +164,23 @@ class _Planning:
             options=digest_of_options(self.options),
             flink=self.workshop.on.flink.version,
         )
-        if before is None:
-            return plan
-        carried = carry_over(before, plan)
-        for told in carried.told:
-            (self.workshop.reporter.note if told.fate is Fate.REFILTERED else self.workshop.reporter.warn)(str(told))
-        return carried.plan
 
     def _still_fits(self, before: SqlPlan, statements: Sequence[str]) -> bool:
         """Whether the old plan can stay as it is: the same script, on another Flink or with other connectors."""
-        same = tuple(statements) == self.parts.script.sources() and before.options == digest_of_options(self.options)
-        return same and self._ask(before).fits
+        script = self.parts.script.sources()
+        same = tuple(statements) == script and before.options == digest_of_options(self.options)
+        return same and self._ask(script, before).fits
 
-    def _ask(self, plan: SqlPlan | None = None) -> Compiled:
-        jars = [(path, _digest(path)) for path in self.parts.connectors]
-        request = PlanRequest(statements=self.parts.script.sources(), jars=jars, options=self.options)
+    def _ask(self, statements: Sequence[str], plan: SqlPlan | None = None) -> Compiled:
+        request = PlanRequest(
+            statements=statements,
+            jars=[(path, _digest(path)) for path in self.parts.connectors],
+            options=self.options,
+            plan=plan.graph if plan else None,
+            names=plan.names if plan else "",
+        )
         with self.workshop.reporter.activity("Compiling the SQL plan"):
-            return compile_plan(
-                replace(request, plan=plan.graph, names=plan.names) if plan else request, self.workshop.on
-            )
+            return compile_plan(request, self.workshop.on)
 
     def _tell_refusal(self, compiled: Compiled, *, had_one: bool) -> None:
         script, version = self.parts.script, self.workshop.on.flink.version
