@@ -75,19 +75,27 @@ def _untried(workspace: Workspace, application: str, gone: set[str]) -> Snapshot
 
 def _read(workspace: Workspace, application: str, snapshot: Snapshot, *, every_subtask: bool) -> SnapshotState:
     remote = kind_of(snapshot.location) != "file"
-    storage = AnyStorage(_options(workspace, application) if remote else None)
+    storage = AnyStorage(flink_options(workspace, application) if remote else None)
     return read_snapshot(snapshot.location, storage, every_subtask=every_subtask)
 
 
-def _options(workspace: Workspace, application: str) -> Mapping[str, str]:
-    """Return the Flink options of the application's target: they tell which S3 it is that the cluster writes to."""
+def flink_options(workspace: Workspace, application: str) -> Mapping[str, str]:
+    """Return the Flink options of an application's target: they tell which S3 it is that the cluster writes to."""
+    try:
+        _, history = workspace.observe(application)
+    except ScurryError:
+        return {}
+    if history.target is None or history.current is None:
+        return {}
+    return options_of(workspace, history.target, history.current.desired.flink_version)
+
+
+def options_of(workspace: Workspace, target: str, flink_version: str) -> Mapping[str, str]:
+    """Return the Flink options of a target; none where it tells none, or does not answer."""
     from scurry.model.ports import RunsFlink
 
     try:
-        _, history = workspace.observe(application)
-        if history.target is None or history.current is None:
-            return {}
-        target = workspace.target(history.target)
-        return target.defaults(history.current.desired.flink_version) if isinstance(target, RunsFlink) else {}
+        place = workspace.target(target)
+        return place.defaults(flink_version) if isinstance(place, RunsFlink) else {}
     except ScurryError:
         return {}

@@ -34,6 +34,7 @@ COMMANDS = {
     "thaw": "freeze",
     "snapshot": "snapshot",
     "state": "state",
+    "fork": "fork",
     "serve": "serve",
     "runtime": "runtime",
     "local": "local",

@@ -214,6 +214,18 @@ _SINK = {
     "connector?": "`kafka`, `jdbc`, …",
     "kept_because?": "why it could not be replaced",
 }
+_REHEARSAL = {
+    "healthy": "whether it was, within the health window of the file",
+    "reason": "why",
+    "hint?": "what to do",
+    "diagnosis?": "only when it was not healthy: as `diagnose` writes it",
+    **_within("diagnosis?", _DIAGNOSIS),
+    "sinks_replaced[]": "tables of an SQL script that nothing was written to",
+    **_within("sinks_replaced[]", _SINK),
+    "sinks_kept[]": "tables of an SQL script that were written to all the same",
+    **_within("sinks_kept[]", _SINK),
+    "left[]": "what could not be removed again, and why",
+}
 
 DOCUMENTS = {
     "error": Document(
@@ -238,7 +250,7 @@ DOCUMENTS = {
     "apply": Document(
         commands=(
             *("apply", "adopt", "rollback", "stop", "start", "restart", "scale", "delete"),
-            *("snapshot create", "snapshot drop", "fork"),
+            *("snapshot create", "snapshot drop"),
         ),
         about=(
             "What became of the applications. An error that is found before anything was stopped is an `error` "
@@ -358,24 +370,19 @@ DOCUMENTS = {
             "graph?": "the picture that was drawn, with `--graph`",
         },
     ),
-    "rehearsal": Document(
-        commands=("fork --rehearse",),
-        about="How a new version did on a copy of the state. Exit code 1: it was not healthy.",
+    "fork": Document(
+        commands=("fork",),
+        about="A fork that runs; or, with `--rehearse`, how a new version did. Exit code 1: it is not healthy.",
         fields={
             "application": "the original",
-            "name": "under which it was tried",
-            "target": "where",
+            "name": "of the fork",
+            "target": "where it runs, or ran",
             "snapshot": "what was copied",
-            "healthy": "whether it was, within the health window of the file",
-            "reason": "why",
-            "hint?": "what to do",
-            "diagnosis?": "only when it was not healthy: as `diagnose` writes it",
-            **_within("diagnosis?", _DIAGNOSIS),
-            "sinks_replaced[]": "tables of an SQL script that nothing was written to",
-            **_within("sinks_replaced[]", _SINK),
-            "sinks_kept[]": "tables of an SQL script that were written to all the same",
-            **_within("sinks_kept[]", _SINK),
-            "left[]": "what could not be removed again, and why",
+            "copy?": "where its copy is; null after a rehearsal",
+            "applied?": "what became of it, as in `apply`; null after a rehearsal",
+            **_within("applied?", _APPLIED),
+            "rehearsal?": "how it went",
+            **_within("rehearsal?", _REHEARSAL),
         },
     ),
     "diagnose": Document(
