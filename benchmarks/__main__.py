@@ -14,7 +14,7 @@ NAMES = (
 )
 
 
-ALONE = ("reliability",)
+ALONE = ("reliability", "compatibility")
 """take options, and long; not among all"""
 
 

@@ -1,0 +1,141 @@
+"""From a version of a case to a wish: the jar compiled, the SQL packaged, the Python zipped, and all of it stored."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scurry.artifacts.build import Workbench
+from scurry.artifacts.fetch import fetch_connectors
+from scurry.artifacts.jar_package import package_jar
+from scurry.artifacts.lock import LOCK_FILE, LockFile
+from scurry.artifacts.store import ArtifactStore
+from scurry.assembly import LocalSecrets
+from scurry.flink.java_programs import Program, compile_program
+from scurry.flink.runtimes import Runtimes, default_cache
+from scurry.model.desired import ArtifactKind, Desired
+from scurry.model.reporting import SilentReporter
+from tests.proof.cases import BACKEND, Kind, Version
+
+if TYPE_CHECKING:
+    from scurry.model.desired import Artifact
+
+HERE = Path(__file__).parent
+ORDERS = HERE / "java" / "Orders.java"
+_MARK = re.compile(r"//\s*\[([^\]]*)\]\s*$")
+_TIMES = {"execution.checkpointing.interval": "300 ms", "execution.checkpointing.min-pause": "50 ms"}
+
+
+def source_of(source: Path, *, age: str, flink: str) -> bytes:
+    """Return a program's text without the lines that another version of it, or of Flink, has.
+
+    They are left empty, so that the lines below keep their numbers and the classes there their bytes.
+    """
+    lines = source.read_text().splitlines()
+    return "".join(f"{text if _belongs(text, age, flink) else ''}\n" for text in lines).encode()
+
+
+def _belongs(text: str, age: str, flink: str) -> bool:
+    found = _MARK.search(text)
+    return found is None or all(_holds(word, age, flink) for word in found[1].split())
+
+
+def _holds(word: str, age: str, flink: str) -> bool:
+    if word in {"old", "new"}:
+        return word == age
+    if word.endswith("+"):
+        return _number(flink) >= _number(word.removesuffix("+"))
+    return flink.startswith(word.removesuffix("x")) if word.endswith(".x") else _number(flink) == _number(word)
+
+
+def _number(version: str) -> tuple[int, int]:
+    major, minor, *_ = version.split(".")
+    return int(major), int(minor)
+
+
+class Programs:
+    """Wishes for versions of programs, in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.runtimes = Runtimes(cache=default_cache(), reporter=SilentReporter())
+        self.store = ArtifactStore(folder / "artifacts")
+        self.secrets = LocalSecrets(folder)
+        self.output = folder / "counts"
+        self.input = folder / "input"
+        for each in (self.output, self.input):
+            each.mkdir(parents=True, exist_ok=True)
+        (self.input / "numbers.txt").write_text("".join(f"{number}\n" for number in range(40)))
+
+    def wish(self, version: Version, flink: str, previous: Desired | None = None) -> Desired:
+        """Return what a version wishes for; `previous` is what an SQL version's plan goes on from."""
+        flink = version.flink or flink
+        config = self._config(version, flink)
+        match version.kind:
+            case Kind.JAVA:
+                entry, artifact = "Orders", self._java(version, flink)
+            case _:
+                raise NotImplementedError(version.kind, previous)
+        return Desired(
+            application="proof",
+            target="local",
+            flink_version=flink,
+            artifact=artifact,
+            entry=entry,
+            args=(str(self.output), *(step.format(input=self.input.as_uri()) for step in version.steps)),
+            parallelism=version.parallelism,
+            config=config,
+        )
+
+    def _config(self, version: Version, flink: str) -> dict[str, str]:
+        config = {BACKEND: "hashmap", "restart-strategy.type": "none", **_TIMES, **version.config}
+        if _number(flink) < (1, 19):
+            config["restart-strategy"] = config.pop("restart-strategy.type")
+            config["state.backend"] = config.pop(BACKEND)
+        return config
+
+    def _java(self, version: Version, flink: str) -> Artifact:
+        jar = self._jar(source_of(ORDERS, age=version.age, flink=flink), version.age, flink)
+        if any("avro" in step for step in version.steps):
+            return package_jar(jar, connectors=self._avro(flink), store=self.store)
+        return self.store.put_file(jar, ArtifactKind.JAR)
+
+    def _jar(self, source: bytes, age: str, flink: str) -> Path:
+        digest = hashlib.sha256(source).hexdigest()[:16]
+        jar = self.folder / "jars" / f"orders-{flink}-{age}-{digest}.jar"
+        if jar.exists():
+            return jar
+        classes = compile_program(
+            Program(name="Orders", sources={"Orders.java": source}),
+            flink=self.runtimes.flink(flink),
+            java=self.runtimes.java(flink),
+            cache=self.runtimes.cache,
+        )
+        jar.parent.mkdir(parents=True, exist_ok=True)
+        draft = jar.with_suffix(".draft")
+        with zipfile.ZipFile(draft, "w") as packed:
+            packed.writestr("META-INF/MANIFEST.MF", f"Manifest-Version: 1.0\nMain-Class: Orders\nAge: {age}\n")
+            for path in sorted(classes.glob("*.class")):
+                packed.write(path, path.name)
+        draft.rename(jar)
+        return jar
+
+    def _avro(self, flink: str) -> tuple[Path, ...]:
+        bench = self.bench
+        name = f"mvn:org.apache.flink:flink-sql-avro:{flink}"
+        return fetch_connectors((name,), base=self.folder, maven=bench.maven, downloads=bench.downloads)
+
+    @property
+    def bench(self) -> Workbench:
+        """What artifacts are built with."""
+        return Workbench(
+            store=self.store,
+            runtimes=self.runtimes,
+            lock=LockFile(self.folder / LOCK_FILE),
+            repositories=(),
+            secrets=self.secrets,
+            reporter=SilentReporter(),
+        )

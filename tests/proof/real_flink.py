@@ -1,0 +1,269 @@
+"""What a real Flink does with a change: the old version is run and stopped, the new one started from what it left."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from enum import StrEnum
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scurry.flink.cluster import ClusterSettings, LocalClusters
+from scurry.flink.connection import RestSettings
+from scurry.flink.memory import MIB
+from scurry.flink.rest import FlinkRest, JarRequest
+from scurry.model.errors import ScurryError
+from scurry.model.reporting import SilentReporter
+from scurry.targets.job_graphs import Asking, graph_request
+from tests.proof.cases import Case, Take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from scurry.flink.job_graph import GraphRequest
+    from scurry.model.desired import Desired
+    from tests.proof.programs import Programs
+
+PATIENCE_S = 90.0
+_ENDED = frozenset({"FAILED", "CANCELED", "FINISHED", "SUSPENDED"})
+_COUNTED = 3
+"""records by key that a job counts before it is stopped"""
+_SLOTS = 6
+_LONGEST = 220
+
+
+class Outcome(StrEnum):
+    """How a start from state ended."""
+
+    RUNS = "runs"
+    """it runs, and completed a checkpoint"""
+    REFUSED = "refused"
+    """when it was submitted"""
+    FAILED = "failed"
+    """when tasks were restored, or with the first records"""
+
+
+class Counts(StrEnum):
+    """How the new version counts."""
+
+    ON = "counts on"
+    ANEW = "begins anew"
+    WRONG = "counts wrong"
+    UNTOLD = ""
+    """it tells no counts"""
+
+
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """What an old version left."""
+
+    location: str
+    counts: dict[str, int]
+    """by label and key: what was counted last"""
+
+
+class Happened(msgspec.Struct, frozen=True, kw_only=True):
+    """What Flink did with the new version."""
+
+    outcome: Outcome
+    why: str = ""
+    counts: Counts = Counts.UNTOLD
+    seconds: float = 0.0
+
+
+class Failed(Exception):
+    """A job that does not run."""
+
+    def __init__(self, outcome: Outcome, text: str) -> None:
+        super().__init__(text)
+        self.outcome = outcome
+        self.why = _cause(text)
+
+
+class RealFlink:
+    """One cluster of one Flink version, for all cases."""
+
+    def __init__(self, rest: FlinkRest, programs: Programs, folder: Path) -> None:
+        self._rest = rest
+        self._programs = programs
+        self._savepoints = folder / "savepoints"
+        self._jars: dict[str, str] = {}
+        self._uploading = Lock()
+
+    def leave(self, old: Desired, take: Take) -> Left:
+        """Run an old version until it has counted, and end it with a snapshot."""
+        job = self._run(self._request(old), None)
+        labels = "counts" if self._tells(old) else ""
+        _until(lambda: self._alive(job) and self._is_full(job, labels), f"{job} has state")
+        location = self._cancelled(job) if take is Take.CHECKPOINT else self._stopped(job, take)
+        return Left(location=location, counts={where: found[-1] for where, found in self._counted(job).items()})
+
+    def try_new(self, new: Desired, left: Left, case: Case) -> Happened:
+        """Start a new version from what the old one left, and see."""
+        began = time.monotonic()
+        try:
+            job = self._run(self._request(new), left.location)
+            try:
+                self._until_settled(job, left)
+            finally:
+                self._end(job)
+        except Failed as failed:
+            return Happened(outcome=failed.outcome, why=failed.why, seconds=round(time.monotonic() - began, 1))
+        counts = _judged(self._counted(job), left.counts, exactly=case.take is not Take.CHECKPOINT)
+        return Happened(outcome=Outcome.RUNS, counts=counts, seconds=round(time.monotonic() - began, 1))
+
+    # Jobs
+
+    def _request(self, desired: Desired) -> GraphRequest:
+        programs = self._programs
+        asking = Asking(
+            secrets=programs.secrets,
+            artifacts=programs.store,
+            runtimes=programs.runtimes,
+            reporter=SilentReporter(),
+        )
+        return graph_request(desired, asking)
+
+    def _run(self, request: GraphRequest, snapshot: str | None) -> str:
+        with self._uploading:
+            jar = self._jars.get(str(request.jar)) or self._rest.upload(request.jar, name=request.jar.name)
+            self._jars[str(request.jar)] = jar
+        started = JarRequest(
+            entry_class=request.entry,
+            program_args_list=request.arguments,
+            parallelism=request.parallelism,
+            savepoint_path=snapshot,
+            flink_configuration=request.config,
+        )
+        try:
+            return self._rest.run(jar, started)
+        except ScurryError as error:
+            raise Failed(Outcome.REFUSED, getattr(error, "cause", "") or error.message) from error
+
+    def _alive(self, job: str) -> bool:
+        """Whether all tasks of a job run. Raises `Failed`."""
+        state = self._rest.job_status(job)
+        if state in _ENDED:
+            raise self._failure(job)
+        if state != "RUNNING":
+            return False
+        vertices = self._rest.job(job).vertices
+        return bool(vertices) and all(vertex.status == "RUNNING" for vertex in vertices)
+
+    def _failure(self, job: str) -> Failed:
+        _until(lambda: self._rest.exceptions(job), f"{job} says why it failed")
+        text = self._rest.exceptions(job)[0].stacktrace
+        began = bool(self._rest.job(job).vertices)  # a job whose master could not begin has none
+        return Failed(Outcome.FAILED if began else Outcome.REFUSED, text)
+
+    def _is_full(self, job: str, labels: str) -> bool:
+        if self._rest.checkpoints(job).latest.completed is None:
+            return False
+        counted = self._counted(job)
+        return not labels or (bool(counted) and all(found[-1] >= _COUNTED for found in counted.values()))
+
+    def _until_settled(self, job: str, left: Left) -> None:
+        _until(lambda: self._alive(job), f"{job} runs")
+
+        def settled() -> bool:
+            done = self._alive(job) and self._rest.checkpoints(job).latest.completed is not None
+            return done and left.counts.keys() <= self._counted(job).keys()
+
+        deadline = time.monotonic() + 20  # a job that counts something else is waited for no longer
+        while not settled() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        _until(lambda: self._alive(job) and self._rest.checkpoints(job).latest.completed, f"{job} takes a checkpoint")
+
+    def _end(self, job: str) -> None:
+        if self._rest.job_status(job) not in _ENDED:
+            self._rest.cancel(job)
+        _until(lambda: self._rest.job_status(job) in _ENDED, f"{job} is at its end")
+
+    def _stopped(self, job: str, take: Take) -> str:
+        trigger = secrets.token_hex(16)
+        form = "NATIVE" if take is Take.NATIVE else "CANONICAL"
+        self._rest.stop(job, trigger_id=trigger, directory=self._savepoints.as_uri(), format=form, drain=False)
+        _until(lambda: self._rest.savepoint_status(job, trigger).completed, f"{job} stops with a savepoint")
+        operation = self._rest.savepoint_status(job, trigger).operation
+        if operation is None or not operation.location:
+            raise AssertionError(operation)
+        _until(lambda: self._rest.job_status(job) in _ENDED, f"{job} is at its end")
+        return operation.location
+
+    def _cancelled(self, job: str) -> str:
+        self._end(job)
+        latest = self._rest.checkpoints(job).latest.completed
+        if latest is None or not latest.external_path:
+            raise AssertionError(latest)
+        return latest.external_path
+
+    # Counts
+
+    def _tells(self, desired: Desired) -> bool:
+        return str(self._programs.output) in desired.args
+
+    def _counted(self, job: str) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = defaultdict(list)
+        for path in self._programs.output.glob(f"{job}-*.txt"):
+            label = path.stem.removeprefix(f"{job}-")
+            for text in path.read_text().split("\n")[:-1]:
+                key, count = text.split()
+                found[f"{label} {key}"].append(int(count))
+        return found
+
+
+def _judged(new: dict[str, list[int]], old: dict[str, int], *, exactly: bool) -> Counts:
+    """Say how the first counts of the new version follow the last ones of the old."""
+    if not old or not new:
+        return Counts.UNTOLD
+    firsts = {where: found[0] for where, found in new.items() if where in old}
+    if any(counts != list(range(counts[0], counts[0] + len(counts))) for counts in new.values()):
+        return Counts.WRONG
+    if firsts and all(first == 1 for first in firsts.values()):
+        return Counts.ANEW
+    if all(first == old[where] + 1 if exactly else 1 < first <= old[where] + 1 for where, first in firsts.items()):
+        return Counts.ON
+    return Counts.WRONG
+
+
+def _until(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {PATIENCE_S:.0f} s: {what}")
+        time.sleep(0.1)
+
+
+def _cause(text: str) -> str:
+    causes: list[str] = re.findall(r"Caused by: (.*)", text) or [text.strip().split("\n")[0]]
+    shown = re.sub(r"(?:[a-z0-9_]+\.)+([A-Z]\w*)", r"\1", causes[-1]).strip()
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+
+
+@contextmanager
+def real_flink(programs: Programs, version: str) -> Iterator[RealFlink]:
+    """Give a cluster of a Flink version, which is stopped at the end; its state stays."""
+    folder = programs.folder / "flink" / version
+    clusters = LocalClusters(folder / "local", SilentReporter(), class_data=programs.runtimes.cache)
+    settings = ClusterSettings(
+        flink=programs.runtimes.flink(version),
+        java=programs.runtimes.java(version),
+        state_directory=folder / "state",
+        slots=_SLOTS,
+        job_manager_memory=704 * MIB,
+        task_manager_memory=1024 * MIB,
+        config={},
+    )
+    try:
+        cluster = clusters.ensure(settings)
+        with FlinkRest(RestSettings(url=cluster.rest_url)) as rest:
+            yield RealFlink(rest, programs, folder)
+    finally:
+        clusters.stop()
+        shutil.rmtree(folder / "local", ignore_errors=True)

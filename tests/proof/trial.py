@@ -1,0 +1,113 @@
+"""Cases tried on one Flink version: what Flink does, then what scurry says; what is known is not tried again."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from tests.proof.real_flink import Happened, Outcome, real_flink
+from tests.proof.records import Records
+from tests.proof.verdicts import compared, in_short
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from scurry.model.desired import Desired
+    from tests.proof.cases import Case
+    from tests.proof.programs import Programs
+    from tests.proof.real_flink import Left, RealFlink
+    from tests.proof.verdicts import Verdict
+
+Tell: TypeAlias = "Callable[[str], None]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What cases are tried with."""
+
+    programs: Programs
+    version: str
+    tell: Tell
+    deadline: float = float("inf")
+    """by `time.monotonic`: after it no further case is begun"""
+    at_once: int = 3
+
+    def happen(self, cases: Iterable[Case]) -> None:
+        """Find out what Flink does with the cases of which that is not known."""
+        records = Records(self.programs.folder, self.version)
+        open_ = [case for case in cases if self._unknown(case, records)]
+        if not open_ or time.monotonic() > self.deadline:
+            return
+        with real_flink(self.programs, self.version) as flink:
+            self._each(open_, lambda case: self._happen(case, flink, records))
+
+    def judge(self, cases: Iterable[Case]) -> None:
+        """Find out what scurry says of the cases that happened."""
+        records = Records(self.programs.folder, self.version)
+        self._each(cases, lambda case: self._judge(case, records))
+
+    def wishes(self, case: Case) -> tuple[Desired, Desired]:
+        """Return what both versions of a case wish for."""
+        old = self.programs.wish(case.before, self.version)
+        return old, self.programs.wish(case.after, self.version, old)
+
+    def _each(self, cases: Iterable[Case], do: Callable[[Case], str]) -> None:
+        def one(case: Case) -> str:
+            return do(case) if time.monotonic() < self.deadline else ""
+
+        with ThreadPoolExecutor(self.at_once) as pool:
+            running = {pool.submit(one, case): case for case in cases}
+            for done in as_completed(running):
+                if error := done.exception():
+                    self.tell("".join(traceback.format_exception(error)[-3:]))
+                told = done.result() if not error else f"not tried: {error!r}"
+                if told:
+                    self.tell(f"{self.version} {running[done].name}: {told}")
+
+    def _unknown(self, case: Case, records: Records) -> bool:
+        return records.happened(case, *self.wishes(case))[1] is None
+
+    def _happen(self, case: Case, flink: RealFlink, records: Records) -> str:
+        old, new = self.wishes(case)
+        key, _ = records.happened(case, old, new)
+        happened = flink.try_new(new, self._left(case, old, flink, records), case)
+        records.keep(f"happened/{case.name}", key, happened)
+        return _told(happened)
+
+    def _left(self, case: Case, old: Desired, flink: RealFlink, records: Records) -> Left:
+        name, left = records.left(old, case.take)
+        if left is None:
+            left = flink.leave(old, case.take)
+            records.keep(name, "", left)
+        return left
+
+    def _judge(self, case: Case, records: Records) -> str:
+        old, new = self.wishes(case)
+        happened, known = records.happened(case, old, new)
+        key, verdict = records.verdict(case, happened)
+        if known is None or verdict is not None:
+            return ""
+        _, left = records.left(old, case.take)
+        if left is None:
+            return "its snapshot is gone"
+        began = time.monotonic()
+        found = in_short(compared(self.programs, old, new, location=left.location, take=case.take))
+        records.keep(f"verdicts/{case.name}", key, found)
+        mark = "" if agree(found, known) else "  <== DIFFERS"
+        return f"{found.fit.value} ({time.monotonic() - began:.1f} s); {_told(known)}{mark}"
+
+
+def agree(verdict: Verdict, happened: Happened) -> bool:
+    """Whether a verdict was right; what was unknown is counted apart."""
+    from scurry.model.compatibility import Fit
+    from tests.proof.real_flink import Counts
+
+    went_well = happened.outcome is Outcome.RUNS and happened.counts is not Counts.WRONG
+    return verdict.fit is Fit.UNKNOWN or (verdict.fit is not Fit.BLOCKED) == went_well
+
+
+def _told(happened: Happened) -> str:
+    return " ".join(part for part in (happened.outcome.value, happened.counts.value, happened.why) if part)
