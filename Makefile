@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-fast check format bench docs clean
+.PHONY: setup demo test test-fast check format bench docs fuzz clean
 
 setup: $(STAMP)
 
@@ -44,6 +44,11 @@ docs: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# Ten minutes; atheris is no dependency of anything else.
+fuzz: setup
+	$(BIN)/python -m pip install --quiet atheris
+	$(BIN)/python -m tests.savepoints.fuzz 600
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

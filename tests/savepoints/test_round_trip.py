@@ -50,6 +50,10 @@ def built(make: Callable[..., T], *parts: st.SearchStrategy[Any]) -> st.SearchSt
     return st.tuples(*parts).map(lambda values: make(*values))
 
 
+def _view(content: bytes) -> memoryview:
+    return memoryview(content)
+
+
 inline = built(lambda name, content: InlineStream(name, memoryview(content)), names, st.binary(max_size=30))
 files = built(
     lambda kind, path, size: FileStream(kind, path, size, SOMEWHERE, 0), st.sampled_from([2, 6]), names, sizes
@@ -77,7 +81,7 @@ incremental = st.one_of(
         *(sizes, names, groups, groups, streams, many_streams, many_streams, sizes, names),
     ),
 )
-changes = st.lists(st.binary(max_size=9).map(lambda told: memoryview(told)), max_size=3).flatmap(
+changes = st.lists(st.binary(max_size=9).map(_view), max_size=3).flatmap(
     lambda told: built(
         lambda first, number, rest, more, name: ChangelogBytes(
             *(9, first, number, len(told) + more, sum(map(len, told)) + (rest if more else 0), tuple(told), name)
