@@ -13,7 +13,7 @@ import pytest
 
 from scurry.flink.connection import RestSettings
 from scurry.flink.rest import FlinkRest
-from scurry.model.desired import Artifact, ArtifactKind, Desired, UpgradeMode
+from scurry.model.desired import Artifact, ArtifactKind, Desired, UpgradeMode, UpgradePolicy
 from scurry.model.errors import TargetUnsuitable, WorkspaceError
 from scurry.model.observed import JobState
 from scurry.model.operation import (
@@ -31,7 +31,7 @@ from scurry.model.operation import (
 )
 from scurry.model.snapshot import FromLatest, FromSnapshot, Snapshot, SnapshotKind, Stateless
 from scurry.model.values import SecretRef
-from scurry.targets.rest import Places, observing
+from scurry.targets.rest import Places, checking, observing
 from scurry.targets.rest.places import local_path
 from scurry.targets.rest.program import jar_name, job_parameters
 from scurry.testing.rig import CountedMarks, Runner
@@ -92,6 +92,40 @@ def test_each_operation_is_these_steps_in_this_order(operation: Operation, expec
         mark = "" if step.mark == DESIRED.artifact.digest else step.mark
         shown.append(" ".join(part for part in (step.action.value, mark, step.inputs.get("job_id")) if part))
     assert shown == expected
+
+
+@pytest.mark.parametrize("drops", [None, (), ("counting",)])
+def test_the_steps_know_whose_state_is_dropped(drops: tuple[str, ...] | None, tmp_path: Path) -> None:
+    operation = msgspec.structs.replace(upgrade(FromLatest()), drops=drops)
+    steps = {step.action: step.inputs for step in rig(tmp_path).target.steps(operation, CountedMarks())}
+    assert [steps[action].get("drops") for action in (Action.CHECK, Action.SUBMIT)] == [drops, drops]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "drops", "told"),
+    [
+        (False, None, False),
+        (False, (), False),
+        (True, None, True),
+        (True, (), True),
+        (("counting",), (), False),
+        (("counting",), ("counting",), True),
+    ],
+)
+def test_flink_is_told_that_state_may_go_only_when_it_was_found_and_allowed(
+    allowed: bool | tuple[str, ...], drops: tuple[str, ...] | None, told: bool
+) -> None:
+    desired = msgspec.structs.replace(DESIRED, upgrade=UpgradePolicy(allow_non_restored_state=allowed))
+    checking.check_dropping(desired, FromSnapshot(snapshot=SNAPSHOT), "t", drops=drops)
+    assert checking.may_drop(desired, drops) is told
+
+
+def test_some_operators_state_is_not_dropped_blindly() -> None:
+    desired = msgspec.structs.replace(DESIRED, upgrade=UpgradePolicy(allow_non_restored_state=("counting",)))
+    with pytest.raises(TargetUnsuitable, match="could not be found out") as refused:
+        checking.check_dropping(desired, FromSnapshot(snapshot=SNAPSHOT), "t", drops=None)
+    assert "scurry plan FILE" in (refused.value.hint or "")
+    checking.check_dropping(desired, NEW, "t", drops=None)
 
 
 @pytest.mark.parametrize(
