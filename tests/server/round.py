@@ -51,7 +51,8 @@ class Rounds(Site):
         """Begin as a new server, which remembers nothing."""
         self.workspace = self.open()
         self.fleet = Fleet(journal=self.workspace.journal)
-        events = Events(self.told.append)
+        self.has_begun = False
+        events = self.events = Events(self.told.append)
         self.reconciler = Reconciler(
             journal=self.workspace.journal,
             fleet=self.fleet,
@@ -76,6 +77,9 @@ class Rounds(Site):
         self.clock.time += after
         before = len(self.told)
         self.fleet.refresh(self.clock.now())
+        if not self.has_begun:
+            self.fleet.recall(self.fleet.targets())
+            self.has_begun = True
         self.surveyor.survey(target)
         return self.told[before:]
 

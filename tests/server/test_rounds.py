@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -220,6 +220,64 @@ def test_a_new_server_knows_as_much_as_the_one_before(rounds: Rounds) -> None:
     assert last
     assert isinstance(last.operation, Resume)
     assert last.landed(Action.SUBMIT)
+
+
+def test_what_stands_is_told_once_however_many_servers_come_and_go(rounds: Rounds) -> None:
+    rounds.apply(more="drift: report\n")
+    rounds.cancel()
+    assert rounds.kinds() == [EventKind.DRIFT]
+    for _ in range(3):
+        rounds.restart()
+        assert [kind for _ in range(3) for kind in rounds.kinds(after=MINUTE)] == []
+    (alert,) = rounds.open().journal.alerts()
+    assert (alert.application, alert.cause) == ("shop", "drift")
+
+
+def test_what_was_over_while_no_server_ran_is_told_when_it_comes_again(rounds: Rounds) -> None:
+    rounds.apply(more="drift: report\n")
+    rounds.cancel()
+    assert rounds.kinds() == [EventKind.DRIFT]
+    rounds.open().start("shop", confirm=lambda plan: True)
+    rounds.restart()
+    assert rounds.kinds() == []
+    assert rounds.open().journal.alerts() == ()
+    rounds.cancel()
+    assert rounds.kinds() == [EventKind.DRIFT]
+
+
+def test_what_was_told_of_an_application_that_was_deleted_is_forgotten(rounds: Rounds) -> None:
+    rounds.apply(more="drift: report\n")
+    rounds.cancel()
+    rounds.round()
+    rounds.open().delete("shop", snapshot=False, confirm=lambda plan: True)
+    rounds.restart()
+    rounds.round()
+    assert rounds.open().journal.alerts() == ()
+
+
+def test_what_came_to_nobody_is_told_by_the_next_server(rounds: Rounds) -> None:
+    rounds.apply(more="drift: report\n")
+    rounds.cancel()
+    rounds.events.courier = lambda event, then: None  # its receiver is away, and then this server dies
+    assert rounds.kinds() == [EventKind.DRIFT]
+    rounds.restart()
+    assert rounds.kinds() == [EventKind.DRIFT]
+    rounds.restart()
+    assert rounds.kinds() == []
+
+
+def test_what_comes_to_people_when_it_is_over_is_not_taken_for_standing(rounds: Rounds) -> None:
+    late: list[Callable[[], None] | None] = []
+    rounds.apply(more="drift: report\n")
+    rounds.cancel()
+    rounds.events.courier = lambda event, then: late.append(then)
+    rounds.round()
+    rounds.open().start("shop", confirm=lambda plan: True)
+    rounds.round(after=MINUTE)
+    (then,) = late
+    assert then
+    then()
+    assert rounds.open().journal.alerts() == ()
 
 
 def test_a_target_that_does_not_answer_is_told_once_and_its_return_too(rounds: Rounds) -> None:

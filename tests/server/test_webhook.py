@@ -105,6 +105,16 @@ def test_a_slow_receiver_delays_nobody(receiver: Receiver) -> None:
         until(lambda: len(receiver.bodies) >= 2, "some have come")
 
 
+def test_only_what_was_taken_counts_as_told(receiver: Receiver) -> None:
+    told: list[str] = []
+    receiver.refusals = 8  # as often as one is tried
+    with _sending(receiver) as webhook:
+        for name in ("lost", "taken"):
+            webhook.take(_event(name), lambda name=name: told.append(name))  # type: ignore[misc]
+        until(lambda: bool(told), "one was taken")
+    assert told == receiver.messages() == ["taken"]
+
+
 def test_what_goes_as_it_should_wakes_nobody(receiver: Receiver) -> None:
     with _sending(receiver) as webhook:
         webhook.take(_event("taken", EventKind.SNAPSHOT_TAKEN))
@@ -123,6 +133,17 @@ def test_the_server_sends_what_it_does_by_itself(site: Site, receiver: Receiver)
         site.cancel()
         server.await_event("repaired")
         until(lambda: bool(receiver.bodies), "it has come")
-    event = msgspec.json.decode(receiver.bodies[0])["event"]
-    assert (event["kind"], event["application"], event["target"]) == ("repaired", "shop", "mem")
+        site.apply("other", more="drift: report\n", target="other")
+        site.cancel("other", "other")
+        until(lambda: len(receiver.bodies) == 2, "what is left so is told, too")
+        until(lambda: len(site.open().journal.alerts()) == 1, "that it was told is remembered")
+    with site.server() as server:
+        site.cancel()
+        until(lambda: len(receiver.bodies) == 3, "the next one tells what is new")
+    events = [msgspec.json.decode(body)["event"] for body in receiver.bodies]
+    assert [(event["kind"], event["application"], event["target"]) for event in events] == [
+        ("repaired", "shop", "mem"),
+        ("drift", "other", "other"),
+        ("repaired", "shop", "mem"),
+    ]
     assert is_signed(receiver.bodies[0], receiver.signatures[0], SECRET, now=time.time())

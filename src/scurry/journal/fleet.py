@@ -1,12 +1,12 @@
-"""What belongs to no application: what people froze, and the servers that live. Needs no lease, moves no position."""
+"""What needs no lease and moves no position: what people froze, the servers that live, and what people were told."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scurry.journal.rows import moment, stamp
+from scurry.journal.rows import moment, stamp, storable
 from scurry.model.errors import JournalError
-from scurry.model.journal import Freeze
+from scurry.model.journal import Alert, Freeze
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -65,3 +65,29 @@ def leave(database: Database, server: str) -> None:
     """Let a server live no longer."""
     with database.writing():
         database.execute("DELETE FROM server WHERE name = ?", server)
+
+
+def alerts(database: Database) -> tuple[Alert, ...]:
+    """Return what people were told and is not over, by application."""
+    with database.reading():
+        found = database.rows("SELECT application, cause, what, told_at FROM alert ORDER BY application")
+    return tuple(Alert(application=name, cause=cause, what=what, at=moment(at)) for name, cause, what, at in found)
+
+
+def remember_alert(database: Database, application: str, *, cause: str, what: str, now: datetime) -> Alert:
+    """Remember what people were told of an application, in place of what they were told before."""
+    what = storable(what) or ""
+    with database.writing():
+        database.execute(
+            "INSERT INTO alert (application, cause, what, told_at) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (application) DO UPDATE SET cause = excluded.cause, what = excluded.what,"
+            " told_at = excluded.told_at",
+            *(application, cause, what, stamp(now)),
+        )
+    return Alert(application=application, cause=cause, what=what, at=now)
+
+
+def forget_alert(database: Database, application: str) -> None:
+    """Remember that it is over."""
+    with database.writing():
+        database.execute("DELETE FROM alert WHERE application = ?", application)

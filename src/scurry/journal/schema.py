@@ -135,7 +135,19 @@ _FLEET = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _FLEET)
+# What people were told of an application and is not over: servers come and go, and tell it once.
+_ALERTS = (
+    """
+    CREATE TABLE alert (
+        application TEXT PRIMARY KEY,
+        cause TEXT NOT NULL,
+        what TEXT NOT NULL,
+        told_at TEXT NOT NULL
+    )
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _FLEET, _ALERTS)
 
 
 def migrate(execute: Callable[[str, tuple[str, ...]], Any], found: int) -> None:

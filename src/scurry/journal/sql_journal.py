@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from scurry.journal.database import Database, Row, Value
     from scurry.model.desired import ApplicationId, Desired
-    from scurry.model.journal import Freeze, History, Lease
+    from scurry.model.journal import Alert, Freeze, History, Lease
     from scurry.model.operation import Operation, Outcome, Step
     from scurry.model.ports import Clock
     from scurry.model.reporting import Reporter
@@ -332,6 +332,18 @@ class SqlJournal:
     def leave(self, server: str) -> None:
         """Say that a server ends."""
         fleet.leave(self._database, server)
+
+    def alerts(self) -> tuple[Alert, ...]:
+        """Return what people were told and is not over, by application."""
+        return fleet.alerts(self._database)
+
+    def remember_alert(self, application: ApplicationId, *, cause: str, what: str) -> Alert:
+        """Remember what people were told of an application, in place of what they were told before."""
+        return fleet.remember_alert(self._database, application, cause=cause, what=what, now=self._clock.now())
+
+    def forget_alert(self, application: ApplicationId) -> None:
+        """Remember that it is over."""
+        fleet.forget_alert(self._database, application)
 
     @contextmanager
     def _write(self, lease: Lease, counts: Counts | None = None) -> Iterator[Database]:

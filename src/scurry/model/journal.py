@@ -197,3 +197,12 @@ class Freeze(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it freezes an application that runs on a target (None: nobody knows on which)."""
         scopes = {EVERYTHING, application_scope(application)} | ({target_scope(target)} if target else set())
         return self.scope in scopes
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """What people were told of an application, and has not been seen to be over: it is not told again."""
+
+    application: ApplicationId
+    cause: str
+    what: str
+    at: datetime

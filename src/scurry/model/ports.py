@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from scurry.model.desired import ApplicationId, Artifact, Desired
     from scurry.model.journal import (
+        Alert,
         Freeze,
         History,
         Intent,
@@ -322,6 +323,15 @@ class Journal(Protocol):
 
     def leave(self, server: str) -> None:
         """Say that a server ends, so that the others need not wait until its time is over."""
+
+    def alerts(self) -> tuple[Alert, ...]:
+        """Return what people were told and is not over, by application: one of each at most. Needs no lease."""
+
+    def remember_alert(self, application: ApplicationId, *, cause: str, what: str) -> Alert:
+        """Remember what people were told of an application, in place of what they were told before. Needs no lease."""
+
+    def forget_alert(self, application: ApplicationId) -> None:
+        """Remember that it is over; nothing, when nothing was. Needs no lease."""
 
 
 __all__ = [

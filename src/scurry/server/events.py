@@ -58,6 +58,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Listener = Callable[[Event], None]
+Courier = Callable[[Event, Callable[[], None] | None], None]
+"""an event, and what to call when it was taken"""
 
 
 class Events:
@@ -65,19 +67,25 @@ class Events:
 
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = list(listeners)
+        self.courier: Courier | None = None
+        """who brings events to people; without one, they are in the log"""
 
     def listen(self, listener: Listener) -> None:
         """Tell somebody else, too. A listener must not wait: it is called in the midst of the work."""
         self._listeners.append(listener)
 
-    def tell(self, event: Event) -> None:
-        """Tell all."""
+    def tell(self, event: Event, *, then: Callable[[], None] | None = None) -> None:
+        """Tell all. `then` is called when it has come to people: perhaps later, in another thread, or never."""
         logger.log(_LEVELS[event.kind], "%s: %s", event.kind.value, event.message, extra=about(event))
         for listener in self._listeners:
             try:
                 listener(event)
             except Exception:  # whoever listens badly does not stop the work
                 logger.exception("a listener failed")
+        if self.courier:
+            self.courier(event, then)
+        elif then:
+            then()
 
 
 def about(event: Event) -> Mapping[str, object]:

@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from scurry.engine.glance import Sight, slim
+from scurry.engine.reconciler import Cause, Report
 from scurry.engine.schedule import next_snapshot
 from scurry.model.operation import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from scurry.engine.reconciler import Report
     from scurry.model.desired import SnapshotPolicy
-    from scurry.model.journal import Freeze, History, OperationRecord
+    from scurry.model.journal import Alert, Freeze, History, OperationRecord
     from scurry.model.observed import Job
     from scurry.model.ports import Journal
 
@@ -72,6 +72,8 @@ class Fleet:
     journal: Journal
     tracked: dict[str, Tracked] = field(default_factory=dict)
     freezes: tuple[Freeze, ...] = ()
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    """what people were told, by this server or another, and is not over"""
     _positions: Mapping[str, int] = field(default_factory=dict)
     _by_target: dict[str, dict[str, Tracked]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -79,6 +81,7 @@ class Fleet:
     def refresh(self, now: datetime) -> int:
         """Read what has changed in the journal. Returns how many applications that were."""
         self.freezes = self.journal.freezes()
+        self.alerts = {alert.application: alert for alert in self.journal.alerts()}
         positions = self.journal.positions()
         before = self._positions
         moved = [name for name, position in positions.items() if before.get(name) != position]
@@ -86,6 +89,8 @@ class Fleet:
             self._forget(name)
         for name in moved:
             self.read(name, now)
+        for name in self.alerts.keys() - positions.keys():
+            self.journal.forget_alert(name)
         self._positions = positions
         return len(moved)
 
@@ -108,6 +113,13 @@ class Fleet:
         for target in targets:
             for tracked in self.of_target(target):
                 tracked.sight = tracked.seen = tracked.unlike_since = tracked.report = tracked.job = None
+
+    def recall(self, targets: Iterable[str]) -> None:
+        """Know what people were told of the applications of some targets: this server looks after them from now on."""
+        for target in targets:
+            for tracked in self.of_target(target):
+                alert = self.alerts.get(tracked.application)
+                tracked.report = Report(cause=Cause(alert.cause), what=alert.what) if alert else None
 
     def read(self, name: str, now: datetime) -> None:
         """Read one application from the journal."""

@@ -133,6 +133,7 @@ class Loop:
             return
         self.fleet.forget_sights(self.ours - ours)
         new, self.ours = ours - self.ours, ours
+        self.fleet.recall(new)
         for target in new - self._scheduled:  # spread over the interval, so that they stay so
             self._schedule(target, random.uniform(0, self.settings.interval_s) if len(new) > 4 else 0.0)
         logger.info("%d of %d targets are looked after here", len(ours), len(self.fleet.targets()))

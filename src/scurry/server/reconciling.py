@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from scurry.engine.reconciler import Cause, Decision, Do, Nothing, Report, Settle, Situation, decide, empty_plan
 from scurry.engine.retention import retention
-from scurry.model.errors import ApplicationLocked, LeaseLost, PlanOutdated, ScurryError, TargetUnavailable
+from scurry.model.errors import (
+    ApplicationLocked,
+    JournalUnavailable,
+    LeaseLost,
+    PlanOutdated,
+    ScurryError,
+    TargetUnavailable,
+)
 from scurry.model.ports import Heals
 from scurry.server.backoff import Backoff
 from scurry.server.clock import HandedOver
@@ -109,7 +117,7 @@ class Reconciler:
             target.heal()
         match decision:
             case Nothing():
-                tracked.report = None
+                self._is_over(tracked)
                 return decision
             case Report():
                 self._report(tracked, decision)
@@ -178,7 +186,7 @@ class Reconciler:
         return last
 
     def _done(self, tracked: Tracked, did: Do, applied: Applied) -> None:
-        tracked.report = None
+        self._is_over(tracked)
         if did.cause in _CHORES:
             tracked.chore_failures = 0
         if applied.error is None:
@@ -192,7 +200,24 @@ class Reconciler:
         if before is not None and (before.cause, before.what) == (report.cause, report.what):
             return
         kind = EventKind.DRIFT if report.cause is Cause.DRIFT else EventKind.ALERT
-        self._tell(tracked, kind, report.what, todo=report.todo)
+        self._tell(tracked, kind, report.what, stands=report)
+
+    def _remember(self, tracked: Tracked, report: Report) -> None:
+        """Let no other server tell it, nor the next one; what is over meanwhile may come again, and is told then."""
+        now = tracked.report
+        if now is None or (now.cause, now.what) != (report.cause, report.what):
+            return
+        try:
+            alert = self.journal.remember_alert(tracked.application, cause=report.cause.value, what=report.what)
+            self.fleet.alerts[tracked.application] = alert
+        except ScurryError as error:
+            logger.warning("it may be told again: %s", error.message, extra=_extra(tracked))
+
+    def _is_over(self, tracked: Tracked) -> None:
+        tracked.report = None
+        if self.fleet.alerts.pop(tracked.application, None):
+            with suppress(JournalUnavailable):  # it is in what is read anew, and forgotten after the next look
+                self.journal.forget_alert(tracked.application)
 
     def _chore_failed(self, tracked: Tracked, cause: Cause, error: ScurryError) -> None:
         """Put a chore off, and tell of the first time. The application itself is well: nothing else waits for that."""
@@ -214,7 +239,7 @@ class Reconciler:
         logger.info("tried again in %.0f s", pause_s, extra=_extra(tracked, failures=tracked.failures))
         if tracked.report is None or tracked.report.what != error.message:
             tracked.report = Report(cause=Cause.RECOVERY, what=error.message, todo=error.hint)
-            self._tell(tracked, EventKind.FAILED, error.message, error)
+            self._tell(tracked, EventKind.FAILED, error.message, stands=tracked.report)
 
     def _tell(
         self,
@@ -224,7 +249,7 @@ class Reconciler:
         error: ScurryError | None = None,
         *,
         revision: int | None = None,
-        todo: str | None = None,
+        stands: Report | None = None,
     ) -> None:
         current = tracked.history.current
         self.events.tell(
@@ -235,8 +260,9 @@ class Reconciler:
                 target=tracked.target,
                 application=tracked.application,
                 revision=revision or (current.number if current else None),
-                todo=todo or (error.hint if error else None),
-            )
+                todo=stands.todo if stands else error.hint if error else None,
+            ),
+            then=(lambda: self._remember(tracked, stands)) if stands else None,
         )
 
 

@@ -165,5 +165,5 @@ class Server:
         secret = settings.secret
         webhook = Webhook(url=settings.url, secret=lambda: resolve(secret) if secret is not None else None)
         webhook.secret()  # a secret that is not there is told now, not when it is needed
-        self.events.listen(webhook.take)
+        self.events.courier = webhook.take
         return webhook

@@ -42,7 +42,7 @@ class Webhook:
     secret: Callable[[], str | None] = field(default=lambda: None, repr=False)
     """resolved at each attempt: it may be changed while the server runs"""
     backoff: Backoff = field(default_factory=lambda: Backoff(longest_s=60.0, first_s=1.0))
-    _waiting: queue.Queue[Event] = field(default_factory=lambda: queue.Queue(_KEPT))
+    _waiting: queue.Queue[tuple[Event, Callable[[], None] | None]] = field(default_factory=lambda: queue.Queue(_KEPT))
     _ended: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -50,12 +50,12 @@ class Webhook:
         self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
         threading.Thread(target=self._run, name="webhook", daemon=True).start()
 
-    def take(self, event: Event) -> None:
-        """Have an event sent. Returns at once."""
+    def take(self, event: Event, then: Callable[[], None] | None = None) -> None:
+        """Have an event sent, and `then` something done. Returns at once."""
         if event.kind in QUIET:
             return
         try:
-            self._waiting.put_nowait(event)
+            self._waiting.put_nowait((event, then))
         except queue.Full:
             logger.error("the webhook is %d events behind; this one is not sent", _KEPT)
 
@@ -69,21 +69,25 @@ class Webhook:
 
     def _run(self) -> None:
         while True:
-            event = self._waiting.get()
+            event, then = self._waiting.get()
             try:
-                self._deliver(event)
+                if self._deliver(event) and then:
+                    then()
+            except Exception:  # the next event is sent all the same
+                logger.exception("a bug in scurry")
             finally:
                 self._waiting.task_done()
 
-    def _deliver(self, event: Event) -> None:
+    def _deliver(self, event: Event) -> bool:
         body = msgspec.json.encode({"schema": "scurry/event/1", "event": event})
         for attempt in range(1, _ATTEMPTS + 1):
             why = self._send(body)
             if why is None:
-                return
+                return True
             if attempt == _ATTEMPTS or self._ended.wait(self.backoff.pause_s(attempt)):
                 break
         logger.error("an event could not be sent to the webhook: %s", why, extra={"event": event.kind.value})
+        return False
 
     def _send(self, body: bytes) -> str | None:
         """Send once. Returns why it was not taken, or None."""

@@ -1,4 +1,4 @@
-"""The part of the journal's conformance suite for who looks after many applications: positions, freezes, servers."""
+"""The part of the journal's conformance suite for who looks after many: positions, freezes, servers, alerts."""
 
 # ruff: noqa: D102 - the names of the tests are the promises
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scurry.model.errors import JournalError
-from scurry.model.journal import EVERYTHING, Freeze, application_scope, target_scope
+from scurry.model.journal import EVERYTHING, Alert, Freeze, application_scope, target_scope
 from scurry.model.operation import Action
 from scurry.testing.journal_concurrency import ALICE, BOB, ConcurrencyConformance
 from scurry.testing.journal_story import APPLICATION, MINUTE, START, SetClock, Story, savepoint
@@ -159,6 +159,30 @@ class FleetConformance(ConcurrencyConformance):
         assert journal.applications() == ()
         lease: Lease = other.acquire(APPLICATION, duration=MINUTE)
         assert lease.owner == BOB
+
+    # What people were told --------------------------------------------------------------------------------------
+
+    def test_what_people_were_told_is_known_to_all_until_it_is_over(
+        self, journal: Journal, other: Journal, clock: SetClock
+    ) -> None:
+        assert journal.alerts() == ()
+        first = journal.remember_alert(APPLICATION, cause="drift", what="its job is gone: 'ü'")
+        assert first == Alert(application=APPLICATION, cause="drift", what="its job is gone: 'ü'", at=START)
+        clock.sleep(1)
+        ant = other.remember_alert("ant", cause="recovery", what="it fails")
+        newer = other.remember_alert(APPLICATION, cause="recovery", what="it fails")
+        assert newer.at == START + timedelta(seconds=1)
+        assert journal.alerts() == (ant, newer)
+        journal.forget_alert("ant")
+        journal.forget_alert("ant")
+        assert other.alerts() == (newer,)
+
+    def test_an_alert_needs_no_lease_and_moves_no_position(self, journal: Journal, other: Journal) -> None:
+        Story(journal).deploy(1, "job-1")
+        before = journal.history(APPLICATION)
+        other.remember_alert(APPLICATION, cause="drift", what="its job is gone")
+        other.forget_alert(APPLICATION)
+        assert journal.history(APPLICATION) == before
 
 
 def _with_snapshots(journal: Journal, minutes: list[int]) -> Story:
