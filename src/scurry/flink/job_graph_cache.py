@@ -4,12 +4,14 @@ A program that reads the outside world in its main() may give another graph the 
 forgotten, and whoever acts on a graph may ask anew. Whatever cannot be read or written is as if it were not there.
 
     CACHE/job-graphs/<digest>.json
+    CACHE/job-graphs/delivered/python/<digest>/code      of PyFlink programs, unpacked (`targets/job_graphs.py`)
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 import time
 from contextlib import suppress
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 FOLDER = "job-graphs"
 _FORGOTTEN_AFTER_S = 86_400
+_CODE_FORGOTTEN_AFTER_S = 7 * 86_400
 
 
 def key_of(parts: Iterable[str | bytes]) -> str:
@@ -50,7 +53,7 @@ def find(cache: Path, key: str, *, max_age_s: float) -> bytes | None:
 
 
 def keep(cache: Path, key: str, content: bytes) -> None:
-    """Keep an answer, readable by its owner only, and forget what is older than a day."""
+    """Keep an answer, readable by its owner only, and forget what is old."""
     path = _path(cache, key)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,9 +61,18 @@ def keep(cache: Path, key: str, content: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
         Path(draft).replace(path)
-        for old in path.parent.iterdir():
-            if old.is_file() and time.time() - old.stat().st_mtime > _FORGOTTEN_AFTER_S:
-                old.unlink(missing_ok=True)
+        _forget(path.parent)
+
+
+def _forget(folder: Path) -> None:
+    """Delete answers of yesterday, and the code of Python programs that were not asked for a week."""
+    now = time.time()
+    for old in folder.glob("*.*"):
+        if now - old.stat().st_mtime > _FORGOTTEN_AFTER_S:
+            old.unlink(missing_ok=True)
+    for code in folder.glob("delivered/python/*"):
+        if now - code.stat().st_mtime > _CODE_FORGOTTEN_AFTER_S:
+            shutil.rmtree(code, ignore_errors=True)
 
 
 def _path(cache: Path, key: str) -> Path:
