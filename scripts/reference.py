@@ -137,7 +137,7 @@ def _command(name: str, command: Any) -> Iterator[str]:
             )
         return
     arguments = [param for param in command.params if param.param_type_name == "argument"]
-    options = [param for param in command.params if param.param_type_name == "option"]
+    options = [param for param in command.params if param.param_type_name == "option" and not param.hidden]
     yield "```text"
     yield " ".join([name, *(_usage(argument) for argument in arguments), *(["[OPTIONS]"] if options else [])])
     yield "```"
