@@ -26,10 +26,11 @@ from scurry.savepoints.storage import AnyStorage, absolute, kind_of
 from scurry.stored_state import flink_options, options_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import timedelta
 
     from scurry.model.desired import Desired
+    from scurry.model.plan import Plan
     from scurry.model.result import Applied
     from scurry.model.snapshot import Snapshot
     from scurry.savepoints.copy import Copied
@@ -102,14 +103,24 @@ def fork_of(workspace: Workspace, asked: Asked, original: Desired) -> Fork:
     )
 
 
-def carry_out(workspace: Workspace, fork: Fork, *, wait: timedelta | None = None) -> Applied:
-    """Copy, adopt, start. The same call goes on from what a crash interrupted. Raises what these raise."""
+def carry_out(
+    workspace: Workspace, fork: Fork, *, wait: timedelta | None = None, seen: Callable[[Plan], None] = lambda plan: None
+) -> Applied:
+    """Copy, adopt, start. The same call goes on from what a crash interrupted. Raises what these raise.
+
+    `seen` is shown the plan of the start.
+    """
+
+    def agreed(plan: Plan) -> bool:
+        seen(plan)
+        return True
+
     workspace.refuse_frozen(fork.desired.application, fork.desired.target)
     copied = copy_state(workspace, fork)
     if fork.desired.application not in workspace.journal.applications():
         state = Wanted(state=copied.location)
         workspace.take_over(fork.desired, state, confirm=lambda plan: True, wait=wait)
-    return workspace.start(fork.desired.application, source=copied.location, confirm=lambda plan: True, wait=wait)
+    return workspace.start(fork.desired.application, source=copied.location, confirm=agreed, wait=wait)
 
 
 def copy_state(workspace: Workspace, fork: Fork) -> Copied:

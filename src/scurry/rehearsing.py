@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from scurry.forking import Asked, Fork
     from scurry.model.desired import Desired
+    from scurry.model.plan import Plan
     from scurry.model.report import Diagnosis
     from scurry.model.script import Script
     from scurry.spec.sql_tables import Table, WithoutSinks
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 REHEARSAL = "scurry.rehearsal-of"
 """label of what is to be removed again"""
+_WELL = "it started from the copy, and was what its health policy asks for"
 _RETENTION = "execution.checkpointing.externalized-checkpoint-retention"
 
 
@@ -74,6 +76,8 @@ class Rehearsed:
     reason: str
     hint: str | None = None
     diagnosis: Diagnosis | None = None
+    dropped: tuple[str, ...] = ()
+    """operators whose state the new version did not take over: those of replaced sinks, and what else is gone"""
     left: tuple[str, ...] = ()
     """what could not be removed, and why"""
 
@@ -142,22 +146,27 @@ def rehearse(workspace: Workspace, rehearsal: Rehearsal, *, wait: timedelta | No
 
 def _tried(workspace: Workspace, fork: Fork, wait: timedelta | None) -> Rehearsed:
     name = fork.desired.application
+    dropped: list[str] = []
+
+    def seen(plan: Plan) -> None:
+        dropped.extend(name for change in plan.changes for name in getattr(change.operation, "drops", None) or ())
+
     try:
-        applied = carry_out(workspace, fork, wait=wait)
+        applied = carry_out(workspace, fork, wait=wait, seen=seen)
     except ScurryError as error:
         if not _is_of_the_version(workspace, name, error):
             raise
         failure = Failure(code=error.code, message=error.message, hint=error.hint)
     else:
         if applied.outcome is ApplyOutcome.CONVERGED:
-            return Rehearsed(
-                healthy=True, reason="it ran, restored the copy, and completed what its health policy asks for"
-            )
+            return Rehearsed(healthy=True, reason=_WELL, dropped=tuple(dropped))
         failure = applied.error or Failure(code="unhealthy", message=f"it is {applied.outcome.value}")
     diagnosis = None
     with suppress(ScurryError):
         diagnosis = workspace.diagnose(name)
-    return Rehearsed(healthy=False, reason=failure.message, hint=failure.hint, diagnosis=diagnosis)
+    return Rehearsed(
+        healthy=False, reason=failure.message, hint=failure.hint, diagnosis=diagnosis, dropped=tuple(dropped)
+    )
 
 
 def _is_of_the_version(workspace: Workspace, name: str, error: ScurryError) -> bool:

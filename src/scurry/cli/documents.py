@@ -224,6 +224,7 @@ _REHEARSAL = {
     **_within("sinks_replaced[]", _SINK),
     "sinks_kept[]": "tables of an SQL script that were written to all the same",
     **_within("sinks_kept[]", _SINK),
+    "dropped[]": "operators whose state was not taken over: those of replaced sinks, too",
     "left[]": "what could not be removed again, and why",
 }
 

@@ -45,6 +45,8 @@ def rehearsal(planned: Rehearsal, found: Rehearsed, *, verbose: bool) -> str:
         lines += [f"  {line}" for line in (found.hint or "").split("\n") if line]
         if found.diagnosis is not None:
             lines += ["", views_diagnosis.text(found.diagnosis, verbose=verbose)]
+    if found.dropped:
+        lines.append(f"  state that it did not take over: {', '.join(found.dropped)}")
     if not found.left:
         lines.append(paint("  job and copy are removed", "dim"))
     return "\n".join([*lines, *(f"  {what}" for what in found.left)])
@@ -65,6 +67,7 @@ def rehearsal_document(planned: Rehearsal, found: Rehearsed) -> dict[str, Any]:
         "diagnosis": views_diagnosis.document(found.diagnosis) if found.diagnosis else None,
         "sinks_replaced": [_table(table) for table in planned.replaced],
         "sinks_kept": [_table(table) for table in planned.kept],
+        "dropped": list(found.dropped),
         "left": list(found.left),
     }
     return {**_about(planned.fork), "copy": None, "applied": None, "rehearsal": told}
