@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.proof.cases import GROUPS
+from tests.proof.all_cases import GROUPS
 from tests.proof.programs import Programs
 from tests.proof.table import found, page
 from tests.proof.trial import Trial
@@ -40,6 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     for version in () if given.table else given.flink or VERSIONS:
         trial = Trial(programs=programs, version=version, tell=_tell, deadline=deadline)
         cases = [case for case in _all() if case.is_for(version) and _wanted(case, given.only)]
+        trial.prepare([case for case in _all() if case.before.flink == version and _wanted(case, given.only)])
         trial.happen(cases)
         trial.judge(cases)
     everything = found(given.folder, VERSIONS, _all())

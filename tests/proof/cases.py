@@ -37,6 +37,11 @@ class Version:
     flink: str | None = None
     """None: the one that the case is tried on"""
 
+    @property
+    def tells(self) -> bool:
+        """Whether what it counts is to be seen."""
+        return self.kind is not Kind.SQL or any("{tag}" in step for step in self.steps)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -432,12 +437,31 @@ BACKENDS = (
     *_states_on_rocksdb(),
 )
 
-GROUPS: Mapping[str, tuple[Case, ...]] = {
-    "Operators": OPERATORS,
-    "State by key": STATES,
-    "Other state": OPERATOR_STATES,
-    "Windows": WINDOWS,
-    "Sources": SOURCES,
-    "State backends": BACKENDS,
-}
-JAVA = (*OPERATORS, *STATES, *OPERATOR_STATES, *WINDOWS, *SOURCES, *BACKENDS)
+
+UPGRADE = "1.20.5"
+
+
+def upgraded(name: str, change: str, *steps: str, **more: object) -> Case:
+    """Return a case in which Flink 2.3 goes on with what 1.20 left."""
+    before = replace(line(*steps), flink=UPGRADE)
+    case = Case(name=f"flink-2-{name}", change=change, before=before, after=newer(line(*steps)), only=("2.3.",))
+    return replace(case, **more)  # type: ignore[arg-type]
+
+
+FLINKS = (
+    upgraded("nothing", "Flink 1.20.5 → 2.3.0, a number as state", COUNT),
+    upgraded("pojo", "Flink 1.20.5 → 2.3.0, a POJO as state", f"{COUNT} case=pojo-same timers=yes"),
+    upgraded("pojo-field-added", "Flink 1.20.5 → 2.3.0, and a field added", f"{COUNT} case=pojo-field-added"),
+    upgraded("kryo", "Flink 1.20.5 → 2.3.0, a class written by Kryo", f"{COUNT} case=kryo-same"),
+    upgraded("list", "Flink 1.20.5 → 2.3.0, list and map state", f"{COUNT} case=list+other"),
+    upgraded("avro", "Flink 1.20.5 → 2.3.0, an Avro record", f"{COUNT} case=avro"),
+    upgraded("enum", "Flink 1.20.5 → 2.3.0, an enum with more constants", f"{COUNT} case=enum-constant-added"),
+    upgraded(
+        "ttl-on",
+        "Flink 1.20.5 → 2.3.0, and a time to live switched on",
+        COUNT,
+        after=newer(ONE, f"{COUNT} case=ttl"),
+    ),
+    upgraded("window", "Flink 1.20.5 → 2.3.0, a window", WINDOW),
+    upgraded("broadcast", "Flink 1.20.5 → 2.3.0, broadcast state", "broadcast uid=rules case=pojos"),
+)

@@ -8,16 +8,19 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scurry.artifacts.build import Workbench
+from scurry.artifacts.build import Workbench, build
 from scurry.artifacts.fetch import fetch_connectors
 from scurry.artifacts.jar_package import package_jar
 from scurry.artifacts.lock import LOCK_FILE, LockFile
+from scurry.artifacts.python_package import package_python
+from scurry.artifacts.sql_application import Running
 from scurry.artifacts.store import ArtifactStore
 from scurry.assembly import LocalSecrets
 from scurry.flink.java_programs import Program, compile_program
 from scurry.flink.runtimes import Runtimes, default_cache
 from scurry.model.desired import ArtifactKind, Desired
 from scurry.model.reporting import SilentReporter
+from scurry.spec.load import load_application, load_project
 from tests.proof.cases import BACKEND, Kind, Version
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 ORDERS = HERE / "java" / "Orders.java"
+PYTHON = HERE / "python" / "orders.py"
 _MARK = re.compile(r"//\s*\[([^\]]*)\]\s*$")
 _TIMES = {"execution.checkpointing.interval": "300 ms", "execution.checkpointing.min-pause": "50 ms"}
 
@@ -56,6 +60,11 @@ def _number(version: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
+def tag_of(version: Version) -> str:
+    """Return what the counts of a version that cannot tell its job's id are found by."""
+    return f"{version.kind.name.lower()}-{hashlib.sha256(repr(version).encode()).hexdigest()[:12]}"
+
+
 class Programs:
     """Wishes for versions of programs, in a folder of their own."""
 
@@ -74,20 +83,43 @@ class Programs:
         """Return what a version wishes for; `previous` is what an SQL version's plan goes on from."""
         flink = version.flink or flink
         config = self._config(version, flink)
+        steps = tuple(step.format(input=self.input.as_uri(), tag=tag_of(version)) for step in version.steps)
+        entry: str | None = None
+        args: tuple[str, ...] = ()
         match version.kind:
             case Kind.JAVA:
-                entry, artifact = "Orders", self._java(version, flink)
-            case _:
-                raise NotImplementedError(version.kind, previous)
+                entry, artifact, args = "Orders", self._java(version, flink), (str(self.output), *steps)
+            case Kind.SQL:
+                artifact = self._sql(steps, flink, Running(config=config, previous=previous))
+            case Kind.PYTHON:
+                entry, args = PYTHON.name, (str(self.output), tag_of(version), *steps)
+                artifact = package_python(PYTHON.name, base=PYTHON.parent, store=self.store)
         return Desired(
             application="proof",
             target="local",
             flink_version=flink,
             artifact=artifact,
             entry=entry,
-            args=(str(self.output), *(step.format(input=self.input.as_uri()) for step in version.steps)),
+            args=args,
             parallelism=version.parallelism,
             config=config,
+        )
+
+    def _sql(self, statements: tuple[str, ...], flink: str, running: Running) -> Artifact:
+        text = ";\n".join(statements)
+        folder = self.folder / "sql" / hashlib.sha256(text.encode()).hexdigest()[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "scurry.yaml").write_text("targets: {local: {kind: local}}\n")
+        (folder / "proof.sql").write_text(f"{text};\n")
+        (folder / "proof.yaml").write_text(f'name: proof\nflink: "{flink}"\ncode: {{sql: proof.sql}}\n')
+        loaded = load_application(folder / "proof.yaml", environment=None, project=load_project(folder))
+        return build(
+            loaded.application,
+            self.bench,
+            folder=folder,
+            script=loaded.script,
+            flink_version=flink,
+            running=running,
         )
 
     def _config(self, version: Version, flink: str) -> dict[str, str]:

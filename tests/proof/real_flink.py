@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import secrets
 import shutil
 import time
 from collections import defaultdict
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -21,14 +23,17 @@ from scurry.flink.rest import FlinkRest, JarRequest
 from scurry.model.errors import ScurryError
 from scurry.model.reporting import SilentReporter
 from scurry.targets.job_graphs import Asking, graph_request
-from tests.proof.cases import Case, Take
+from tests.proof.cases import Take
+from tests.proof.programs import tag_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from scurry.flink.cluster import RunningCluster
     from scurry.flink.job_graph import GraphRequest
     from scurry.model.desired import Desired
+    from tests.proof.cases import Case, Version
     from tests.proof.programs import Programs
 
 PATIENCE_S = 90.0
@@ -86,29 +91,40 @@ class Failed(Exception):
         self.why = _cause(text)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """Where a job tells its counts, if it does not know its id."""
+
+    tag: str
+    before: int = 0
+    """lines that others told there before it"""
+
+
 class RealFlink:
     """One cluster of one Flink version, for all cases."""
 
-    def __init__(self, rest: FlinkRest, programs: Programs, folder: Path) -> None:
+    def __init__(self, cluster: RunningCluster, rest: FlinkRest, programs: Programs, folder: Path) -> None:
         self._rest = rest
         self._programs = programs
+        self._logs = cluster.log_directory
         self._savepoints = folder / "savepoints"
+        self._told: dict[str, _Told] = {}
         self._jars: dict[str, str] = {}
         self._uploading = Lock()
 
-    def leave(self, old: Desired, take: Take) -> Left:
+    def leave(self, old: Desired, case: Case) -> Left:
         """Run an old version until it has counted, and end it with a snapshot."""
-        job = self._run(self._request(old), None)
-        labels = "counts" if self._tells(old) else ""
-        _until(lambda: self._alive(job) and self._is_full(job, labels), f"{job} has state")
-        location = self._cancelled(job) if take is Take.CHECKPOINT else self._stopped(job, take)
+        job = self._run(self._request(old), case.before, None)
+        tells = case.before.tells
+        _until(lambda: self._alive(job) and self._is_full(job, tells=tells), f"{job} has state")
+        location = self._cancelled(job) if case.take is Take.CHECKPOINT else self._stopped(job, case.take)
         return Left(location=location, counts={where: found[-1] for where, found in self._counted(job).items()})
 
     def try_new(self, new: Desired, left: Left, case: Case) -> Happened:
         """Start a new version from what the old one left, and see."""
         began = time.monotonic()
         try:
-            job = self._run(self._request(new), left.location)
+            job = self._run(self._request(new), case.after, left.location)
             try:
                 self._until_settled(job, left)
             finally:
@@ -130,7 +146,7 @@ class RealFlink:
         )
         return graph_request(desired, asking)
 
-    def _run(self, request: GraphRequest, snapshot: str | None) -> str:
+    def _run(self, request: GraphRequest, version: Version, snapshot: str | None) -> str:
         with self._uploading:
             jar = self._jars.get(str(request.jar)) or self._rest.upload(request.jar, name=request.jar.name)
             self._jars[str(request.jar)] = jar
@@ -141,10 +157,14 @@ class RealFlink:
             savepoint_path=snapshot,
             flink_configuration=request.config,
         )
+        told = _Told(tag=tag_of(version))
+        told = dataclasses.replace(told, before=len(self._tagged(told)))
         try:
-            return self._rest.run(jar, started)
+            job = self._rest.run(jar, started)
         except ScurryError as error:
             raise Failed(Outcome.REFUSED, getattr(error, "cause", "") or error.message) from error
+        self._told[job] = told
+        return job
 
     def _alive(self, job: str) -> bool:
         """Whether all tasks of a job run. Raises `Failed`."""
@@ -162,11 +182,11 @@ class RealFlink:
         began = bool(self._rest.job(job).vertices)  # a job whose master could not begin has none
         return Failed(Outcome.FAILED if began else Outcome.REFUSED, text)
 
-    def _is_full(self, job: str, labels: str) -> bool:
+    def _is_full(self, job: str, *, tells: bool) -> bool:
         if self._rest.checkpoints(job).latest.completed is None:
             return False
         counted = self._counted(job)
-        return not labels or (bool(counted) and all(found[-1] >= _COUNTED for found in counted.values()))
+        return not tells or (bool(counted) and all(found[-1] >= _COUNTED for found in counted.values()))
 
     def _until_settled(self, job: str, left: Left) -> None:
         _until(lambda: self._alive(job), f"{job} runs")
@@ -205,9 +225,6 @@ class RealFlink:
 
     # Counts
 
-    def _tells(self, desired: Desired) -> bool:
-        return str(self._programs.output) in desired.args
-
     def _counted(self, job: str) -> dict[str, list[int]]:
         found: dict[str, list[int]] = defaultdict(list)
         for path in self._programs.output.glob(f"{job}-*.txt"):
@@ -215,7 +232,19 @@ class RealFlink:
             for text in path.read_text().split("\n")[:-1]:
                 key, count = text.split()
                 found[f"{label} {key}"].append(int(count))
+        told = self._told[job]
+        for label, key, count in self._tagged(told)[told.before :]:
+            found[f"{label} {key}"].append(int(count))
         return found
+
+    def _tagged(self, told: _Told) -> list[tuple[str, str, str]]:
+        """Return label, key and count of all that was told under a tag, by this job and others before it."""
+        path = self._programs.output / f"{told.tag}.txt"
+        found = [tuple(text.split()) for text in path.read_text().split("\n")[:-1]] if path.exists() else []
+        row = re.compile(rf"{told.tag}(?::\d+)?> \+[IU]\[(\S+?), (\d+)[,\]]")
+        for log in sorted(self._logs.glob("*.out")):
+            found += [("count", *match.groups()) for match in row.finditer(log.read_text(errors="replace"))]
+        return [(label, key, count) for label, key, count in found]
 
 
 def _judged(new: dict[str, list[int]], old: dict[str, int], *, exactly: bool) -> Counts:
@@ -263,7 +292,7 @@ def real_flink(programs: Programs, version: str) -> Iterator[RealFlink]:
     try:
         cluster = clusters.ensure(settings)
         with FlinkRest(RestSettings(url=cluster.rest_url)) as rest:
-            yield RealFlink(rest, programs, folder)
+            yield RealFlink(cluster, rest, programs, folder)
     finally:
         clusters.stop()
         shutil.rmtree(folder / "local", ignore_errors=True)

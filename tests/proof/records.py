@@ -1,6 +1,6 @@
 """What was found so far, kept in a folder: an interrupted run goes on, and what Flink did is not asked again.
 
-FOLDER/flink/VERSION/left/DIGEST.json        what an old version left, by all that it is made of
+FOLDER/flink/left/VERSION-DIGEST.json        what an old version left, by all that it is made of
 FOLDER/flink/VERSION/happened/CASE.json      what Flink did with a case
 FOLDER/flink/VERSION/verdicts/CASE.json      what scurry said, by its own code
 """
@@ -38,7 +38,7 @@ class Records:
 
     def left(self, old: Desired, take: Take) -> tuple[str, Left | None]:
         """Return the name under which to keep what an old version left, and that if it is known and still there."""
-        name = f"left/{_digest(old.digest(), take.value)}"
+        name = f"../left/{old.flink_version}-{_digest(old.digest(), take.value)}"
         found = self._find(name, "", Left)
         there = found is not None and (Path(found.location.removeprefix("file:")) / "_metadata").is_file()
         return name, found if there else None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import traceback
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from tests.proof.real_flink import Happened, Outcome, real_flink
@@ -24,6 +26,16 @@ if TYPE_CHECKING:
 Tell: TypeAlias = "Callable[[str], None]"
 
 
+class _Locks:
+    """A lock for each old version: what several cases begin with is run once."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def of(self, name: str) -> threading.Lock:
+        return self._all[name]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """What cases are tried with."""
@@ -34,6 +46,7 @@ class Trial:
     deadline: float = float("inf")
     """by `time.monotonic`: after it no further case is begun"""
     at_once: int = 3
+    _locks: _Locks = field(default_factory=_Locks)
 
     def happen(self, cases: Iterable[Case]) -> None:
         """Find out what Flink does with the cases of which that is not known."""
@@ -43,6 +56,20 @@ class Trial:
             return
         with real_flink(self.programs, self.version) as flink:
             self._each(open_, lambda case: self._happen(case, flink, records))
+
+    def prepare(self, cases: Iterable[Case]) -> None:
+        """Run old versions of cases that a later Flink goes on with."""
+        records = Records(self.programs.folder, self.version)
+        wishes = [(case, self.programs.wish(case.before, self.version)) for case in cases]
+        open_ = [case for case, old in wishes if records.left(old, case.take)[1] is None]
+        if not open_ or time.monotonic() > self.deadline:
+            return
+        with real_flink(self.programs, self.version) as flink:
+            self._each(open_, lambda case: self._prepare(case, flink, records))
+
+    def _prepare(self, case: Case, flink: RealFlink, records: Records) -> str:
+        self._left(case, self.programs.wish(case.before, self.version), flink, records)
+        return "left its state"
 
     def judge(self, cases: Iterable[Case]) -> None:
         """Find out what scurry says of the cases that happened."""
@@ -78,10 +105,13 @@ class Trial:
         return _told(happened)
 
     def _left(self, case: Case, old: Desired, flink: RealFlink, records: Records) -> Left:
-        name, left = records.left(old, case.take)
-        if left is None:
-            left = flink.leave(old, case.take)
-            records.keep(name, "", left)
+        with self._locks.of(old.digest() + case.take.value):
+            name, left = records.left(old, case.take)
+            if left is None:
+                if old.flink_version != self.version:
+                    raise LookupError(f"it goes on from Flink {old.flink_version}, which was not tried yet")
+                left = flink.leave(old, case)
+                records.keep(name, "", left)
         return left
 
     def _judge(self, case: Case, records: Records) -> str:
