@@ -382,7 +382,7 @@ class Workspace(OpenProject):
 
     def _writer(self, snapshot: Snapshot | None, history: History) -> Desired | None:
         """Return the wish whose job wrote a snapshot; of None the one that runs; None where that is not known."""
-        if snapshot is None:
+        if snapshot is None or (snapshot.job_id is not None and snapshot.job_id == history.job_id):
             return history.current.desired if history.current else None
         if snapshot.revision is None or snapshot.foreign:
             return None

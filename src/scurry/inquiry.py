@@ -1,0 +1,258 @@
+"""One comparison of a snapshot with a program: reads and asks what it needs, at the same time where it can.
+
+Part of floor 3. What stands against it is the engine's to say; here it is only found out.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scurry.engine.compatibility_opening import for_new_ids, same_program, unopened, with_states
+from scurry.model.compatibility import Compatibility, Remark, Weight
+from scurry.model.desired import ArtifactKind, StateCheck
+from scurry.model.errors import ScurryError, SnapshotNotFound
+from scurry.model.state import OpenedProgram
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from scurry.engine.compatibility import Circumstances, Language
+    from scurry.model.desired import Desired
+    from scurry.model.journal import History
+    from scurry.model.observed import Observed
+    from scurry.model.ports import AsksPrograms, Clock, ReadsSnapshots
+    from scurry.model.snapshot import Snapshot, SnapshotFormat
+    from scurry.model.state import JobGraph, SnapshotRead, StateHeads, StateResolution
+
+_PAUSES_S = (0.0, 0.1, 0.3, 0.6, 1.0)
+"""before the tries to read the newest checkpoint of a job that runs: it is deleted when the next one is there"""
+_RELEVANT = ("state.backend", "state.changelog", "pipeline.", "table.")
+"""what of a cluster's own options decides which operators a program has, and what their states are written with"""
+_MASKED = "******"
+"""what Flink shows in place of a secret (GlobalConfiguration.HIDDEN_CONTENT)"""
+_SQL_RUNNER = "io.scurry.SqlRunner"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """What a plan was made from."""
+
+    observed: Observed
+    history: History
+    defaults: Callable[[str], Mapping[str, str]] | None
+    """returns the options of a Flink version that jobs have where they run; None: that is no Flink"""
+    look: Callable[[], Observed]
+    """observes anew"""
+    wrote: Callable[[Snapshot | None], Desired | None]
+    """returns the wish whose job wrote a snapshot; of None, the wish that runs"""
+    picture: bool = False
+    """the old program's graph is wanted, too, for its edges"""
+    asked: bool = False
+    """a person asked for nothing else: what cannot be looked at is an error"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What the new job will start from, and what can be read of it now."""
+
+    snapshot: Snapshot
+    """the one to read: of a job that runs, its newest checkpoint"""
+    format: SnapshotFormat | None
+    """of the one that it will start from"""
+    live: bool
+    earlier: bool = False
+    """it is not the job's newest state, but the newest snapshot there is"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eyes:
+    """What an inquiry looks with."""
+
+    snapshots: ReadsSnapshots
+    programs: AsksPrograms
+    clock: Clock
+
+
+class Inquiry:
+    """One comparison."""
+
+    def __init__(self, eyes: Eyes, desired: Desired, occasion: Occasion, start: Start) -> None:
+        self._eyes = eyes
+        self._desired = desired
+        self._occasion = occasion
+        self._start = start
+        self._before = occasion.wrote(None if start.live else start.snapshot)
+        self._same = self._before is not None and same_program(self._before, desired)
+        self._language = _language(desired)
+
+    def compared(self) -> Compatibility:
+        """Return the verdict. Raises a `ScurryError` when one of the two sides could not be had."""
+        from scurry.engine.compatibility import judge
+
+        defaults = self._defaults(self._desired)
+        with ThreadPoolExecutor(4) as pool:
+            reading = pool.submit(self._read)
+            asking = pool.submit(self._eyes.programs.graph, self._desired, defaults)
+            opening = pool.submit(self._open_with, reading, defaults) if self._is_opened else None
+            recalling = pool.submit(self._graph_before) if self._needs_before() else None
+            read, graph = self._results(reading, asking)
+            opened = opening.result() if opening else None
+            before = recalling.result() if recalling else None
+        graph, resolutions = self._with_states(graph, opened, read, defaults)
+        found = judge(
+            read.state,
+            graph,
+            allowed=self._desired.upgrade.allow_non_restored_state,
+            resolutions=resolutions,
+            given=self._circumstances(before),
+        )
+        return msgspec.structs.replace(found, remarks=(*found.remarks, *self._remarks()))
+
+    def _results(self, reading: Future[SnapshotRead], asking: Future[JobGraph]) -> tuple[SnapshotRead, JobGraph]:
+        """Wait for both; what is wrong with the new program counts more than what is with the old state."""
+        try:
+            graph = asking.result()
+        except ScurryError as error:
+            raise _not_asked(error) from error
+        return reading.result(), graph
+
+    # The old side
+
+    def _read(self) -> SnapshotRead:
+        """Read the snapshot; of a job that runs the newest checkpoint, which may be deleted while we look."""
+        location = self._start.snapshot.location
+        options = self._options(self._before or self._desired)
+        for pause in _PAUSES_S:
+            self._eyes.clock.sleep(pause)
+            try:
+                return self._eyes.snapshots.read(location, options)
+            except SnapshotNotFound as error:
+                if not self._start.live:
+                    raise _not_visible(location, error) from error
+                missing = error
+            live = self._occasion.look().live
+            if live is not None and live.latest_checkpoint is not None:
+                location = live.latest_checkpoint.location
+        raise _not_visible(location, missing) from missing
+
+    def _needs_before(self) -> bool:
+        """Files of Flink 1.x hold no names, none holds Python's types, and none holds the edges of the graph."""
+        if self._before is None:
+            return False
+        old_file = self._before.flink_version.startswith("1.")
+        return old_file or self._occasion.picture or self._before.artifact.kind is ArtifactKind.PYTHON
+
+    def _graph_before(self) -> JobGraph | None:
+        if self._before is None:
+            return None
+        with suppress(ScurryError):  # its names, or Python's types, are not known then
+            return self._eyes.programs.graph(self._before, self._defaults(self._before), as_known=True)
+        return None
+
+    # The new side
+
+    @property
+    def _is_opened(self) -> bool:
+        """Whether its operators are opened: not those of Python, whose states come with the graph."""
+        full = self._desired.upgrade.state_check is StateCheck.FULL
+        return full and not self._same and self._desired.artifact.kind is not ArtifactKind.PYTHON
+
+    def _open_with(self, reading: Future[SnapshotRead], defaults: Mapping[str, str]) -> OpenedProgram:
+        """Open the operators while the graph is built. Almost always they have the ids that they had."""
+        try:
+            heads = reading.result().heads
+        except ScurryError:
+            return OpenedProgram()  # the reader tells
+        return self._open(heads, defaults, _backend({**defaults, **self._desired.config}))
+
+    def _open(self, heads: Sequence[StateHeads], defaults: Mapping[str, str], backend: str | None) -> OpenedProgram:
+        try:
+            return self._eyes.programs.opened(self._desired, defaults, heads, backend=backend)
+        except ScurryError as error:
+            return OpenedProgram(failed=f"the new version's operators could not be opened: {error.message}")
+
+    def _with_states(
+        self, graph: JobGraph, opened: OpenedProgram | None, read: SnapshotRead, defaults: Mapping[str, str]
+    ) -> tuple[JobGraph, tuple[StateResolution, ...]]:
+        """Return the graph with what its operators registered when they were opened, and what Flink says of it."""
+        if opened is None:
+            graph_only = self._desired.upgrade.state_check is StateCheck.GRAPH
+            why = "states are not compared, since upgrade.state_check is graph" if graph_only else "it was not opened"
+            return unopened(graph, why), ()
+        guessed = _backend({**defaults, **self._desired.config})
+        heads = for_new_ids(read.heads, graph)
+        renamed = any(head not in read.heads for head in heads)
+        if renamed or (graph.state_backend is not None and guessed not in {None, graph.state_backend}):
+            opened = self._open(heads, defaults, graph.state_backend)
+        return with_states(graph, opened), opened.resolutions
+
+    def _defaults(self, desired: Desired) -> Mapping[str, str]:
+        """Return what a program's job has where it says nothing itself."""
+        options = self._options(desired)
+        return {key: value for key, value in options.items() if key.startswith(_RELEVANT) and value != _MASKED}
+
+    def _options(self, desired: Desired) -> Mapping[str, str]:
+        defaults = self._occasion.defaults
+        with suppress(ScurryError):  # a cluster that does not answer has what Flink itself has
+            return defaults(desired.flink_version) if defaults else {}
+        return {}
+
+    # Both
+
+    def _circumstances(self, before: JobGraph | None) -> Circumstances:
+        from scurry.engine.compatibility import Circumstances
+
+        wish = self._before
+        return Circumstances(
+            written_by=self._start.snapshot.flink_version or (wish.flink_version if wish else None),
+            before=before,
+            same_program=self._same,
+            changed_classes=self._eyes.programs.changed_classes(wish, self._desired) if wish else None,
+            format=self._start.format,
+            state_backend=self._backend_before(before),
+            language=self._language,
+        )
+
+    def _backend_before(self, before: JobGraph | None) -> str | None:
+        if before is not None and before.state_backend is not None:
+            return before.state_backend
+        if self._before is None:
+            return None
+        return _backend({**self._defaults(self._before), **self._before.config})
+
+    def _remarks(self) -> tuple[Remark, ...]:
+        if not self._start.earlier:
+            return ()
+        message = "the job has completed no checkpoint that could be looked at: this is of an earlier snapshot"
+        return (Remark(weight=Weight.WARNING, message=message),)
+
+
+def _language(desired: Desired) -> Language:
+    from scurry.engine.compatibility import Language
+
+    if desired.artifact.kind is ArtifactKind.PYTHON:
+        return Language.PYTHON
+    return Language.SQL if desired.entry == _SQL_RUNNER else Language.JAVA
+
+
+def _not_asked(error: ScurryError) -> ScurryError:
+    return ScurryError(f"the new version could not be asked for its operators: {error.message}", hint=error.hint)
+
+
+def _not_visible(location: str, error: ScurryError) -> ScurryError:
+    return SnapshotNotFound(
+        f"the state at {location} cannot be seen from this machine: {error.message}",
+        hint="Keep checkpoints and savepoints where this machine sees them, too: on an object store, or in a directory "
+        "that is mounted here under the same path.",
+    )
+
+
+def _backend(options: Mapping[str, object]) -> str | None:
+    found = options.get("state.backend.type") or options.get("state.backend")
+    return found if isinstance(found, str) else None
