@@ -80,7 +80,7 @@ def job_graph(request: GraphRequest, *, read_type: ReadType | None = None, max_a
     answer to the very same request may be; by default the program is always asked anew. Raises `ProgramFailed` when
     the program gives no graph, `RuntimeUnavailable` when Java does not run, `WorkspaceError`.
     """
-    question = _question(request)
+    question = question_about(request)
     key = _key(request, question)
     known = job_graph_cache.find(request.on.cache, key, max_age_s=max_age_s) if max_age_s else None
     if known is not None:
@@ -105,7 +105,8 @@ def _key(request: GraphRequest, question: Question) -> str:
     )
 
 
-def _question(request: GraphRequest) -> Question:
+def question_about(request: GraphRequest) -> Question:
+    """Return what is asked of a program; other questions about it add to this one (`state_probe.py`)."""
     options = {"parallelism.default": str(request.parallelism), **request.config}
     entry = (("entry", request.entry),) if request.entry else ()
     is_python = request.entry == PYTHON_DRIVER
