@@ -7,15 +7,16 @@ State that is registered with the first record only is not seen. Knows no storag
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from scurry.flink.isolation import plain_environment
 from scurry.flink.java_asking import FILES, Question, ask
+from scurry.flink.job_graph import question_about
+from scurry.flink.job_graph_python import PYTHON_DRIVER
 from scurry.model.state import Resolution, StateResolution
+from scurry.model.values import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -86,32 +87,31 @@ def probe(request: GraphRequest, heads: Iterable[OldHeads] = (), opening: Openin
     What the program itself does wrong is in the answer. Raises `RuntimeUnavailable`, `WorkspaceError`.
     """
     heads, opening = tuple(heads), opening or Opening()
+    if request.entry == PYTHON_DRIVER:
+        return ProbeAnswer(
+            failed="the functions of a Python program run beside Flink, which cannot be asked about them"
+        )
     if opening.only_with_heads and not heads:
         return ProbeAnswer()
     return _read(ask(_question(request, heads, opening), request.on), request)
 
 
 def _question(request: GraphRequest, heads: tuple[OldHeads, ...], opening: Opening) -> Question:
-    return Question(
+    graph = question_about(request)
+    return replace(
+        graph,
         program="StateProbe",
-        role="state-probe-sql" if request.entry == "io.scurry.SqlRunner" else "state-probe",
+        role=graph.role.replace("graph", "probe"),
         pairs=(
-            ("jar", str(request.jar.absolute())),
-            *((("entry", request.entry),) if request.entry else ()),
-            ("parallelism", str(request.parallelism)),
-            *(("argument", argument) for argument in request.arguments),
-            ("option:parallelism.default", str(request.parallelism)),
-            *((f"option:{key}", value) for key, value in request.config.items()),
+            *graph.pairs,
             ("backend", opening.backend or "hashmap"),
-            ("operator-ms", str(round(opening.operator_timeout_s * 1000))),
-            ("open-ms", str(round(opening.timeout_s * 1000))),
+            ("operator_ms", str(round(opening.operator_timeout_s * 1000))),
+            ("open_ms", str(round(opening.timeout_s * 1000))),
             *((("only", old.operator) for old in heads) if opening.only_with_heads else ()),
             *((pair, f"{FILES}/{name}") for pair, name, _ in _files(heads)),
         ),
-        environment=plain_environment(os.environ) if request.environment is None else request.environment,
-        timeout_s=request.timeout_s + opening.timeout_s,
-        network=request.network,
-        files={name: content for _, name, content in _files(heads)},
+        timeout_s=graph.timeout_s + opening.timeout_s,
+        files={**graph.files, **{name: content for _, name, content in _files(heads)}},
     )
 
 
@@ -120,24 +120,32 @@ def _files(heads: tuple[OldHeads, ...]) -> Iterator[tuple[str, str, bytes]]:
     for number, old in enumerate(heads):
         for kind, contents in (("keyed", old.keyed), ("other", old.not_keyed)):
             for index, content in enumerate(contents):
-                yield f"{kind}:{old.operator}", f"{kind}-{number}-{index}", content
+                yield f"{kind}:{old.operator}", f"old-{kind}-{number}-{index}", content
 
 
 def _read(answer: Answer, request: GraphRequest) -> ProbeAnswer:
     if answer.content is None:
         printed = answer.output.strip()[-_TOLD:]
         why = (
-            f"it did not answer within {request.timeout_s:g} s"
+            "it did not answer in time"
             if answer.exit_code is None
             else f"its process ended with code {answer.exit_code}"
         )
-        return ProbeAnswer(failed=f"{why}; it printed:\n{printed}" if printed else why)
+        return ProbeAnswer(failed=_concealed(f"{why}; it printed:\n{printed}" if printed else why, request))
     told = msgspec.json.decode(answer.content, type=ProbeAnswer)
     worst: dict[tuple[str, str, str], StateResolution] = {}
     for found in told.resolutions:
         key = found.operator, found.state, found.part
         worst[key] = max(worst.get(key, found), found, key=_badness)
-    return msgspec.structs.replace(told, resolutions=tuple(worst.values()))
+    return msgspec.structs.replace(
+        told,
+        operators=tuple(
+            msgspec.structs.replace(operator, unopened=_concealed(operator.unopened, request))
+            for operator in told.operators
+        ),
+        resolutions=tuple(worst.values()),
+        failed=_concealed(told.failed, request),
+    )
 
 
 _BADNESS = (Resolution.AS_IS, Resolution.RECONFIGURED, Resolution.AFTER_MIGRATION, Resolution.INCOMPATIBLE)
@@ -145,3 +153,9 @@ _BADNESS = (Resolution.AS_IS, Resolution.RECONFIGURED, Resolution.AFTER_MIGRATIO
 
 def _badness(found: StateResolution) -> int:
     return _BADNESS.index(found.resolution)
+
+
+def _concealed(text: str | None, request: GraphRequest) -> str | None:
+    for secret in request.conceal if text else ():
+        text = text and text.replace(secret, MASK)
+    return text

@@ -55,7 +55,7 @@ final class StateProbeOpening {
                 userClasses, graph, question.configuration, Integer.parseInt(question.question.get("parallelism")));
         this.surroundings = new StateProbeTask.Surroundings(executionConfig, this.graph.getJobConfiguration(),
                 userClasses, Files.createTempDirectory("state-probe").toFile());
-        this.deadline = System.currentTimeMillis() + milliseconds("open-ms");
+        this.deadline = System.currentTimeMillis() + milliseconds("open_ms");
     }
 
     void openAll() throws InterruptedException {
@@ -79,7 +79,7 @@ final class StateProbeOpening {
         operators.add(told);
         told.put("id", id);
         told.put("name", String.valueOf(config.getOperatorName()));
-        long limit = Math.min(milliseconds("operator-ms"), deadline - System.currentTimeMillis());
+        long limit = Math.min(milliseconds("operator_ms"), deadline - System.currentTimeMillis());
         if (limit <= 0) {
             told.put("unopened", "no time was left to open it");
             return;
