@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from scurry.engine.compatibility import Circumstances, Language, judge
@@ -261,6 +262,23 @@ def test_a_changed_kind_of_python_state_is_blocked() -> None:
     before = program(wanted("counts", value("count", python("LONG"))))
     after = program(wanted("counts", State(name="count", kind=StateKind.LIST, type=python("LONG"))))
     assert judge(python_snapshot(), after, given=Circumstances(before=before)).fit is Fit.BLOCKED
+
+
+def test_what_flinks_python_operators_register_by_themselves_is_nothing_to_tell() -> None:
+    timers = State(name="_timer_state/event_user-timers", kind=StateKind.TIMERS, type=simple("Timer"))
+    (counts,) = python_snapshot().operators
+    old = snapshot(msgspec.structs.replace(counts, states=(*counts.states, timers)))
+    graph = program(wanted("counts", value("count", python("LONG"))))
+    found = judge(old, graph, given=Circumstances(before=graph))
+    assert [state.fate for state in operator(found, "counts").states] == [StateFate.SAME, StateFate.SAME]
+
+
+def test_python_in_flinks_own_process_is_compared_by_its_types_too() -> None:
+    old = snapshot(held("counts", value("count", simple("Pickled"))))
+    before = program(wanted("counts", value("count", python("LONG"))))
+    after = program(wanted("counts", value("count", python("STRING"))))
+    assert judge(old, after, given=Circumstances(before=before)).fit is Fit.BLOCKED
+    assert judge(old, before, given=Circumstances(before=before)).fit is Fit.FITS
 
 
 def test_python_types_that_were_not_recorded_are_unknown() -> None:

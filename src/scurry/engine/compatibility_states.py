@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scurry.engine.compatibility_types import SAME, Answer, Step, compare, find_removed, unseen_by_kryo, worst
+from scurry.engine.compatibility_types import PYTHON, SAME, Answer, Step, compare, find_removed, unseen_by_kryo, worst
 from scurry.model.compatibility import StateFate, StateVerdict
 from scurry.model.state import GraphOperator, OperatorState, Resolution, State, StateKind, StateResolution
 
@@ -71,12 +71,15 @@ def _place(state: State) -> tuple[str, str]:
 
 def _as_recorded(state: State, recorded: GraphOperator | None) -> State:
     """Return a state with Python's kind and type, which Flink's file does not hold."""
-    if recorded is None or not state.name.startswith(_PYTHON_PREFIX):
-        return state
-    known = next((found for found in recorded.states or () if _place(found) == _place(state)), None)
+    states = recorded.states or () if recorded else ()
+    known = next((found for found in states if _place(found) == _place(state) and _is_python(found)), None)
     if known is None:
         return state
     return msgspec.structs.replace(state, kind=known.kind, type=known.type)
+
+
+def _is_python(state: State) -> bool:
+    return state.type is not None and state.type.name.startswith(PYTHON)
 
 
 def _unread(before: OperatorState, look: Look) -> tuple[StateVerdict, ...]:
@@ -108,6 +111,8 @@ def _judge(before: State, after: State | None, operator: GraphOperator, look: Lo
         return _with(told, by_flink, by_flink=True)
     if operator.states is None:
         return _with(told, _without_looking(before, operator, look))
+    if after is None and not before.name.startswith(_PYTHON_PREFIX) and any(map(_is_python, operator.states)):
+        return told  # timers and the like, which Flink's Python operators register by themselves
     if after is None:
         reason = "the new version does not register it when it opens: it stays in the snapshots, and nobody reads it"
         return _with(told, Answer(fate=StateFate.UNUSED, reason=reason))
