@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tests.proof.real_flink import Happened, Outcome, real_flink
 from tests.proof.records import Records
-from tests.proof.verdicts import compared, in_short
+from tests.proof.verdicts import Verdict, compared, in_short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from tests.proof.cases import Case
     from tests.proof.programs import Programs
     from tests.proof.real_flink import Left, RealFlink
-    from tests.proof.verdicts import Verdict
-
 Tell: TypeAlias = "Callable[[str], None]"
 
 
@@ -45,13 +43,16 @@ class Trial:
     tell: Tell
     deadline: float = float("inf")
     """by `time.monotonic`: after it no further case is begun"""
-    at_once: int = 3
+    at_once: int = 4
     _locks: _Locks = field(default_factory=_Locks)
 
     def happen(self, cases: Iterable[Case]) -> None:
         """Find out what Flink does with the cases of which that is not known."""
         records = Records(self.programs.folder, self.version)
-        open_ = [case for case in cases if self._unknown(case, records)]
+        cases = tuple(cases)
+        with ThreadPoolExecutor(self.at_once) as pool:  # SQL is planned for this
+            unknown = pool.map(lambda case: self._unknown(case, records), cases)
+            open_ = [case for case, is_open in zip(cases, unknown, strict=True) if is_open]
         if not open_ or time.monotonic() > self.deadline:
             return
         with real_flink(self.programs, self.version) as flink:
@@ -74,7 +75,8 @@ class Trial:
     def judge(self, cases: Iterable[Case]) -> None:
         """Find out what scurry says of the cases that happened."""
         records = Records(self.programs.folder, self.version)
-        self._each(cases, lambda case: self._judge(case, records))
+        never_first = sorted(cases, key=lambda case: records.any(case, "verdicts", Verdict) is not None)
+        self._each(never_first, lambda case: self._judge(case, records))
 
     def wishes(self, case: Case) -> tuple[Desired, Desired]:
         """Return what both versions of a case wish for."""
@@ -95,6 +97,8 @@ class Trial:
                     self.tell(f"{self.version} {running[done].name}: {told}")
 
     def _unknown(self, case: Case, records: Records) -> bool:
+        if time.monotonic() > self.deadline:
+            return False
         return records.happened(case, *self.wishes(case))[1] is None
 
     def _happen(self, case: Case, flink: RealFlink, records: Records) -> str:
