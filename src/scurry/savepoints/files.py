@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from scurry.model.errors import SnapshotNotFound, SnapshotUnreadable
+from scurry.model.errors import SnapshotNotFound, StorageError
 
 METADATA = "_metadata"
 
@@ -14,11 +14,11 @@ class Storage(Protocol):
     """Reads files by path or URI, as Flink writes them: `/x`, `file:/x`, `s3://bucket/key`."""
 
     def size(self, path: str) -> int:
-        """Bytes of a file. Raises `SnapshotNotFound` when there is none."""
+        """Bytes of a file. Raises `SnapshotNotFound` when there is none, `StorageError`."""
         ...
 
     def read(self, path: str, start: int, length: int) -> bytes:
-        """Read up to that many bytes; fewer only where the file ends. Raises `SnapshotNotFound` when there is none."""
+        """Read up to that many bytes; fewer only where the file ends. Raises as `size` does."""
         ...
 
 
@@ -26,14 +26,14 @@ class LocalStorage:
     """Files of this machine."""
 
     def size(self, path: str) -> int:
-        """Bytes of a file. Raises `SnapshotNotFound`, `SnapshotUnreadable`."""
+        """Bytes of a file. Raises `SnapshotNotFound`, `StorageError`."""
         try:
             return local_path(path).stat().st_size
         except OSError as error:
             raise _told(path, error) from error
 
     def read(self, path: str, start: int, length: int) -> bytes:
-        """Read up to that many bytes. Raises `SnapshotNotFound`, `SnapshotUnreadable`."""
+        """Read up to that many bytes. Raises `SnapshotNotFound`, `StorageError`."""
         try:
             with local_path(path).open("rb") as file:
                 file.seek(start)
@@ -58,10 +58,10 @@ def local_path(path: str) -> Path:
     return Path(bare)
 
 
-def _told(path: str, error: OSError) -> SnapshotNotFound | SnapshotUnreadable:
+def _told(path: str, error: OSError) -> SnapshotNotFound | StorageError:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return SnapshotNotFound(f"there is no file {path!r}", hint="Name the directory that holds `_metadata`")
-    return SnapshotUnreadable(f"{path!r} cannot be read: {error.strerror}", offset=0, field="file")
+    return StorageError(f"{path!r} cannot be read: {error.strerror}")
 
 
 def metadata_path(location: str) -> str:

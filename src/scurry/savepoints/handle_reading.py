@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from scurry.savepoints.handles import (
     ABSOLUTE,
+    INLINE,
     RELATIVE,
     ChangelogBytes,
     ChangelogFiles,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _SIZE_AND_LENGTH = struct.Struct(">xqH").unpack_from
 _LENGTH = struct.Struct(">xH").unpack_from
 _SIZE = struct.Struct(">q").unpack_from
+_I32 = struct.Struct(">i").unpack_from
 _TWO = struct.Struct(">ii").unpack_from
 _SEGMENT = struct.Struct(">xqqiH").unpack_from
 
@@ -54,15 +56,22 @@ def read_stream(cursor: Cursor, field: str) -> Stream | None:
     at = cursor.pos
     if at >= cursor.end:
         cursor.cut(field)
-    type_ = cursor.data[at]
+    data = cursor.data
+    type_ = data[at]
     try:
+        if type_ == INLINE:
+            (length,) = _LENGTH(data, at)
+            name = cursor.text(length, at + 3, field)
+            (length,) = _I32(data, cursor.pos)
+            cursor.pos += 4
+            return InlineStream(name, cursor.block(length, field))
         if type_ == RELATIVE:
-            (length,) = _LENGTH(cursor.data, at)
+            (length,) = _LENGTH(data, at)
             path = cursor.text(length, at + 3, field)
-            (size,) = _SIZE(cursor.data, cursor.pos)
+            (size,) = _SIZE(data, cursor.pos)
             cursor.pos += 8
         elif type_ == ABSOLUTE:
-            size, length = _SIZE_AND_LENGTH(cursor.data, at)
+            size, length = _SIZE_AND_LENGTH(data, at)
             path = cursor.text(length, at + 11, field)
         else:
             return _other_stream(cursor, type_, field)
@@ -85,15 +94,12 @@ def _other_stream(cursor: Cursor, type_: int, field: str) -> Stream | None:
     return _plain_stream(cursor, type_, field)
 
 
-def _plain_stream(cursor: Cursor, type_: int, field: str) -> InlineStream | EmptySegment | SegmentStream | None:
+def _plain_stream(cursor: Cursor, type_: int, field: str) -> EmptySegment | SegmentStream | None:
     at = cursor.pos
     cursor.pos += 1
     match type_:
         case 0:
             return None
-        case 1:
-            name = cursor.utf(field)
-            return InlineStream(name, cursor.block(cursor.i32(field), field))
         case 15:
             start, size, scope, length = _SEGMENT(cursor.data, at)
             if start < 0 or size < 0:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, assert_never
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+INLINE = 1
 ABSOLUTE = 2
 RELATIVE = 6
 SAVEPOINT_KEY_GROUPS = 7

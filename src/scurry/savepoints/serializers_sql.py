@@ -53,6 +53,14 @@ def _sorted_map(reader: TypeReader, snapshot: str, version: int) -> StateType:
     return StateType(name=name, serializer=snapshot, version=version, parts=parts, known=not reader.lost)
 
 
+def _row_key(reader: TypeReader, snapshot: str, version: int) -> StateType:
+    cursor = reader.cursor
+    for generated in ("equaliser of a row", "hash function of a row"):
+        cursor.skip(cursor.i32(generated), generated)
+    parts = (reader.read(),)
+    return StateType(name=parts[0].name, serializer=snapshot, version=version, parts=parts, known=not reader.lost)
+
+
 def _decimal(reader: TypeReader, snapshot: str, version: int) -> StateType:
     precision, scale = reader.cursor.i32("precision of a decimal"), reader.cursor.i32("scale of a decimal")
     return _logical(snapshot, version, f"DECIMAL({precision}, {scale})")
@@ -127,5 +135,6 @@ SQL_BODIES: Mapping[str, Callable[[TypeReader, str, int], StateType]] = {
     "TimestampDataSerializer$TimestampDataSerializerSnapshot": _timestamp,
     "BinaryRowDataSerializer$BinaryRowDataSerializerSnapshot": _binary_row,
     "ExternalSerializer$ExternalSerializerSnapshot": _external,
+    "RowDataKeySerializerSnapshot": _row_key,
     "TtlAwareSerializerSnapshot": _ttl_aware,
 }

@@ -28,8 +28,8 @@ def read_snapshot(location: str, storage: Storage, *, every_subtask: bool = Fals
     own head alone.
 
     Raises `SnapshotNotFound`; `SnapshotGone` when it vanishes meanwhile, as a running job's checkpoint may: read the
-    next one; `SnapshotUnreadable` when its `_metadata` is damaged. What cannot be read of one operator is told in its
-    `unread`.
+    next one; `SnapshotUnreadable` when its `_metadata` is damaged; `StorageError`. What cannot be read of one operator
+    is told in its `unread`.
     """
     metadata = load_metadata(location, storage)
     reader = StreamReader(location, storage)
