@@ -181,6 +181,8 @@ def _operator(cursor: Cursor, version: int) -> OperatorEntry:
     if number != -1:
         cursor.pos -= 4
         number = cursor.count("number of subtasks", least=4)
+        if number > parallelism:
+            cursor.refuse("number of subtasks", f"{number:,} of {parallelism:,} cannot be")
         for _ in range(number):
             _subtask(cursor, subtasks, finished, parallelism)
     return OperatorEntry(

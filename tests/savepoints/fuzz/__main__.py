@@ -1,7 +1,7 @@
 """Fuzzes the reading of snapshots with atheris: `python -m tests.savepoints.fuzz SECONDS [CORPUS]`.
 
-What takes new paths goes to the corpus, of which the small ones are kept in `inputs`; what is not the typed error, or too
-slow, is left as `crash-…` or `timeout-…` in the current folder. Needs `pip install atheris`, which no test does.
+What takes new paths goes to the corpus, of which the small ones are kept in `inputs`; what is not the typed error, or
+too slow, is left as `crash-…` or `timeout-…` in the current folder. Needs `pip install atheris`, which no test does.
 """
 
 from __future__ import annotations
