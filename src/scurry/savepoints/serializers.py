@@ -172,5 +172,6 @@ _OUTER: Mapping[str, Callable[[TypeReader, int], str | None]] = {
     "RowSerializer$RowSerializerSnapshot": _flag_since(4),
     "LinkedListSerializer$LinkedListSerializerSnapshot": _flag_since(3),
     "NFAStateSerializerSnapshot": _flag_since(2),
+    "TwoPhaseCommitSinkFunction$StateSerializerSnapshot": _flag_since(4),
 }
 _BODIES: Mapping[str, Callable[[TypeReader, str, int], StateType]] = {**USER_BODIES, **SQL_BODIES}

@@ -304,7 +304,7 @@ public class Heads {
             if (operator) {
                 new OperatorBackendSerializationProxy(states.subList(0, 2), states.subList(2, 3), false).write(view);
             } else {
-                new KeyedBackendSerializationProxy(states, (TypeSerializer) key, false).write(view);
+                new KeyedBackendSerializationProxy((TypeSerializer) key, states, false).write(view);
             }
         }
     }
