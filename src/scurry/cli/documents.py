@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scurry.cli.documents_state import STATE_FITS, STATE_SHOWN
+from scurry.cli.documents_state import SINK, STATE_COPIED, STATE_FITS, STATE_SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -209,11 +209,6 @@ _DIAGNOSIS = {
     "findings[].evidence[]": "what it was recognised by: lines of exceptions, figures",
     "findings[].harmless": "whether it is only worth knowing",
 }
-_SINK = {
-    "name": "of the table",
-    "connector?": "`kafka`, `jdbc`, …",
-    "kept_because?": "why it could not be replaced",
-}
 _REHEARSAL = {
     "healthy": "whether it was, within the health window of the file",
     "reason": "why",
@@ -221,9 +216,9 @@ _REHEARSAL = {
     "diagnosis?": "only when it was not healthy: as `diagnose` writes it",
     **_within("diagnosis?", _DIAGNOSIS),
     "sinks_replaced[]": "tables of an SQL script that nothing was written to",
-    **_within("sinks_replaced[]", _SINK),
+    **_within("sinks_replaced[]", SINK),
     "sinks_kept[]": "tables of an SQL script that were written to all the same",
-    **_within("sinks_kept[]", _SINK),
+    **_within("sinks_kept[]", SINK),
     "dropped[]": "operators whose state was not taken over: those of replaced sinks, too",
     "left[]": "what could not be removed again, and why",
 }
@@ -353,14 +348,7 @@ DOCUMENTS = {
     "state-copy": Document(
         commands=("state copy",),
         about="A copy that is whole.",
-        fields={
-            "source": "as it was named",
-            "location": "what Flink can restore from",
-            "files": "besides `_metadata`",
-            "bytes": "of all its files",
-            "resumed_files": "that an interrupted copy before had brought already",
-            "metadata_sha256": "digest of its `_metadata`",
-        },
+        fields=STATE_COPIED,
     ),
     "state-check": Document(
         commands=("state check",),

@@ -76,3 +76,18 @@ STATE_SHOWN = {
     "operators[].states[].ttl": "whether its values have a time to live; how long, the file does not tell",
 }
 """what a snapshot holds"""
+
+STATE_COPIED = {
+    "source": "as it was named",
+    "location": "what Flink can restore from",
+    "files": "besides `_metadata`",
+    "bytes": "of all its files",
+    "resumed_files": "that an interrupted copy before had brought already",
+    "metadata_sha256": "digest of its `_metadata`",
+}
+
+SINK = {
+    "name": "of the table",
+    "connector?": "`kafka`, `jdbc`, …",
+    "kept_because?": "why it could not be replaced",
+}

@@ -89,6 +89,8 @@ class _Rewriting:
     prefix: str
     """of the paths in the copy: empty for relative ones"""
     parts: dict[tuple[str, int, int | None], Part] = field(default_factory=dict)
+    _folder: str = ""
+    """the snapshot's directory, in the one spelling"""
     _names: set[str] = field(default_factory=set)
     _edits: list[tuple[int, int, bytes]] = field(default_factory=list)
     """from, to, and the bytes instead"""
@@ -133,18 +135,20 @@ class _Rewriting:
         return b"".join([*found, view[place:]])
 
     def _named(self, path: str, start: int, length: int | None, size: int) -> str:
-        key = (_one_spelling(path), start, length)
+        spelled = _one_spelling(path)
+        key = (spelled, start, length)
         if key in self.parts:
             return self.parts[key].name
-        name = self._free_name(path, start if length is not None else None)
+        name = self._free_name(spelled, start if length is not None else None)
         self.parts[key] = Part(name=name, source=path, start=start, length=length, size=size)
         return name
 
     def _free_name(self, path: str, start: int | None) -> str:
         """Return the name that a file has below the snapshot's directory, else its last one; nobody else's."""
-        folder = _one_spelling(beside(self.source, ""))
-        inner = _one_spelling(path).removeprefix(folder)
-        wanted = inner if _is_plain(inner) and inner != _one_spelling(path) else path.rstrip("/").rpartition("/")[2]
+        if not self._folder:
+            self._folder = _one_spelling(beside(self.source, ""))
+        inner = path.removeprefix(self._folder)
+        wanted = inner if inner != path and _is_plain(inner) else path.rstrip("/").rpartition("/")[2]
         if start is not None:
             wanted = f"{wanted}-{start}"
         if wanted in {"", ".", "..", METADATA} or wanted.startswith(OWN_PREFIX):
@@ -177,12 +181,16 @@ def _one_spelling(path: str) -> str:
     scheme, found, rest = path.partition("://")
     if found and scheme != "file":
         return f"s3://{rest}" if scheme in {"s3a", "s3n", "s3p"} else path
-    closing = "/" if path.endswith("/") else ""
-    return str(local_path(path)) + closing
+    bare = path.removeprefix("file:")
+    if "//" not in bare and "/./" not in bare:
+        return bare
+    return str(local_path(path)) + ("/" if path.endswith("/") else "")
 
 
 def _java_text(text: str) -> bytes:
     """Return a text as `DataOutput.writeUTF` writes it: modified UTF-8 behind its length in two bytes."""
+    if text.isascii() and "\0" not in text:
+        return struct.pack(">H", len(text)) + text.encode("ascii")
     units = text.encode("utf-16-be")
     found = bytearray()
     for high, low in zip(units[::2], units[1::2], strict=True):
