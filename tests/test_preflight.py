@@ -145,7 +145,7 @@ def test_a_state_that_this_machine_does_not_see_is_unknown_with_what_to_do() -> 
     assert verdict.fit is Fit.UNKNOWN
     assert "cannot be seen from this machine" in verdict.remarks[0].message
     assert "object store" in (verdict.remarks[0].remedy or "")
-    assert len(made_up.reads) == 5
+    assert len(made_up.reads) == 10
 
 
 def test_a_named_snapshot_that_is_not_there_is_read_once() -> None:

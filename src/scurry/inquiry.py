@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scurry.model.snapshot import Snapshot, SnapshotFormat
     from scurry.model.state import JobGraph, SnapshotRead, StateHeads, StateResolution
 
-_PAUSES_S = (0.0, 0.1, 0.3, 0.6, 1.0)
+_PAUSES_S = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 """before the tries to read the newest checkpoint of a job that runs: it is deleted when the next one is there"""
 _RELEVANT = ("state.backend", "state.changelog", "pipeline.", "table.")
 """what of a cluster's own options decides which operators a program has, and what their states are written with"""

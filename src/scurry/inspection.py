@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scurry.model.ports import ArtifactStore, Secrets
     from scurry.model.reporting import Reporter
     from scurry.model.state import JobGraph, StateHeads
+    from scurry.savepoints.files import Storage
     from scurry.savepoints.heads import Head
     from scurry.savepoints.reading import Cursor
     from scurry.targets.job_graphs import Asking
@@ -36,8 +37,30 @@ class SnapshotFiles:
         from scurry.savepoints.snapshot import read_snapshot
         from scurry.savepoints.storage import AnyStorage
 
-        storage = AnyStorage(options)
+        storage = _Once(AnyStorage(options))
         return SnapshotRead(state=read_snapshot(location, storage), heads=read_heads(location, storage))
+
+
+class _Once:
+    """A storage of which everything is read once: a running job deletes its checkpoint while it is read."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._sizes: dict[str, int] = {}
+        self._read: dict[tuple[str, int, int], bytes] = {}
+
+    def size(self, path: str) -> int:
+        """Bytes of a file."""
+        if path not in self._sizes:
+            self._sizes[path] = self._storage.size(path)
+        return self._sizes[path]
+
+    def read(self, path: str, start: int, length: int) -> bytes:
+        """Read up to that many bytes."""
+        place = path, start, length
+        if place not in self._read:
+            self._read[place] = self._storage.read(path, start, length)
+        return self._read[place]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
