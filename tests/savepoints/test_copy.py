@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
 import json
 import shutil
 import signal
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -406,3 +408,27 @@ def test_no_snapshot_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(SnapshotNotFound):
         copied(tmp_path / "none", tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
+
+
+def test_a_savepoint_behind_http_is_copied_home(tmp_path: Path) -> None:
+    handler = partial(Quiet, directory=str(FILES))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        copied(f"http://127.0.0.1:{server.server_port}/java-rocksdb-native", tmp_path / "home")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert contents(tmp_path / "home") == contents(NATIVE)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Python's own server, which knows no ranges."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
