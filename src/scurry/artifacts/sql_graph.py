@@ -114,6 +114,25 @@ class Graph:
                 found[one] |= found[node.id]
         return {id: frozenset(tables) for id, tables in found.items()}
 
+    def of_kind(self, kind: str) -> Sequence[Node]:
+        """Return the nodes of a kind."""
+        return [node for node in self.nodes.values() if node.kind == kind]
+
+    def holders(self, id: str) -> set[str]:
+        """Return the nearest nodes in front of one that may hold state."""
+        found: set[str] = set()
+        for one in self.nodes[id].inputs:
+            found |= self.holders(one) if self.nodes[one].kind in STATELESS else {one}
+        return found
+
+    def fed_by(self, id: str) -> set[str]:
+        """Return what is computed directly from a node, stateless nodes between left out."""
+        return {
+            self.meanings[node.id].what
+            for node in self.nodes.values()
+            if node.kind not in STATELESS and node.kind != SINK and id in self.holders(node.id)
+        }
+
     def key(self, table: str) -> str:
         """What a table is known as."""
         return self._renamed.get(table, table)

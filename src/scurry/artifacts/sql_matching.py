@@ -85,7 +85,7 @@ def _renamed(old: SqlPlan, new: SqlPlan) -> Mapping[str, str]:
 
 def _pairs(before: Graph, after: Graph) -> Mapping[str, str]:
     """Match what may hold state: first the very same, then the only ones that it can be."""
-    pairs: dict[str, str] = {}
+    pairs = _same_sources(before, after)
     traits: tuple[tuple[_Trait, bool], ...] = (
         (lambda graph, id: (graph.meanings[id].what, graph.meanings[id].rows, graph.sinks[id]), True),
         (lambda graph, id: (graph.meanings[id].what, graph.meanings[id].rows), True),
@@ -100,13 +100,45 @@ def _pairs(before: Graph, after: Graph) -> Mapping[str, str]:
             # Of several that are the same in everything it does not matter which is which.
             if is_whole or len(found) == len(others) == 1:
                 pairs.update(zip(found, others, strict=False))
+    return _fed_by_the_same(before, after, pairs)
+
+
+def _same_sources(before: Graph, after: Graph) -> dict[str, str]:
+    """Match scans of the same table. Of several that one has become, that goes on which feeds most of what it fed."""
+
+    def fits(new: Node, old: Node) -> tuple[int, int, bool]:
+        now, was = after.meanings[new.id], before.meanings[old.id]
+        fed = after.fed_by(new.id), before.fed_by(old.id)
+        return len(fed[0] & fed[1]), len(after.sinks[new.id] & before.sinks[old.id]), now.rows == was.rows
+
+    couples = [
+        (new, old)
+        for new in after.of_kind(SOURCE)
+        for old in before.of_kind(SOURCE)
+        if after.meanings[new.id].what == before.meanings[old.id].what
+    ]
+    pairs: dict[str, str] = {}
+    for new, old in sorted(couples, key=lambda couple: fits(*couple), reverse=True):
+        if new.id not in pairs and old.id not in pairs.values():
+            pairs[new.id] = old.id
     return pairs
+
+
+def _fed_by_the_same(before: Graph, after: Graph, pairs: dict[str, str]) -> Mapping[str, str]:
+    """Keep those pairs that are fed by pairs. What reads a table anew would count it a second time."""
+    kept = dict(pairs)
+    for id in after.nodes:
+        if id in kept and after.nodes[id].kind not in (SOURCE, SINK):
+            feeding = {kept.get(one) for one in after.holders(id)}
+            if feeding != before.holders(kept[id]):
+                del kept[id]
+    return kept
 
 
 def _by(trait: _Trait, graph: Graph, done: set[str]) -> Mapping[Hashable, list[str]]:
     found: dict[Hashable, list[str]] = defaultdict(list)
     for node in graph.nodes.values():
-        if node.kind not in STATELESS and node.id not in done:
+        if node.kind not in STATELESS and node.kind != SOURCE and node.id not in done:
             found[trait(graph, node.id)].append(node.id)
     return found
 
@@ -170,7 +202,7 @@ def _tell(before: Graph, after: Graph, pairs: Mapping[str, str]) -> Iterable[Tol
             reason = "nothing in the new script computes it" if node.kind != SOURCE else "nothing reads that table now"
             yield Told(fate=Fate.GONE, part=node.description, sinks=sinks, reason=reason)
         else:
-            reason = _reason(before, node, after, heir)
+            reason = _reason(before, node, after, heir, pairs)
             yield Told(fate=Fate.STARTS_OVER, part=node.description, sinks=sinks, reason=reason)
 
 
@@ -179,13 +211,14 @@ def _heir(node: Node, before: Graph, after: Graph, pairs: Mapping[str, str]) -> 
     same = [each for each in after.nodes.values() if each.kind == node.kind and each.id not in pairs]
     if node.kind == SOURCE:
         same = [each for each in same if after.meanings[each.id].what == before.meanings[node.id].what]
+    twins = [each for each in same if after.meanings[each.id].what == before.meanings[node.id].what]
     near = [each for each in same if after.sinks[each.id] & before.sinks[node.id]]
-    return next(iter(near or same), None)
+    return next(iter(twins or near or same), None)
 
 
-def _reason(before: Graph, old: Node, after: Graph, new: Node) -> str:
+def _reason(before: Graph, old: Node, after: Graph, new: Node, pairs: Mapping[str, str]) -> str:
     if before.meanings[old.id].what == after.meanings[new.id].what:
-        return "several compute the same, and which of them it was cannot be told"
+        return _reason_of_the_same(before, old, after, new, pairs)
     was = before.parts(old, [before.meanings[one] for one in old.inputs])
     now = after.parts(new, [after.meanings[one] for one in new.inputs])
     if old.type != new.type:
@@ -195,6 +228,17 @@ def _reason(before: Graph, old: Node, after: Graph, new: Node) -> str:
     if was[1] != now[1]:
         return f"it computes something else: {new.description}"
     return "what feeds it is something else"
+
+
+def _reason_of_the_same(before: Graph, old: Node, after: Graph, new: Node, pairs: Mapping[str, str]) -> str:
+    fed = {pairs.get(one) for one in after.holders(new.id)}
+    if old.kind == SOURCE or fed == before.holders(old.id):
+        return "several compute the same, and which of them it was cannot be told"
+    anew = [after.nodes[one] for one in after.holders(new.id) if pairs.get(one) not in before.holders(old.id)]
+    tables = sorted({_short(node.table) for node in anew if node.kind == SOURCE and node.table})
+    if not tables:
+        return "what feeds it starts over"
+    return f"it does not share its reading of {', '.join(tables)} as before, and would count rows twice or not at all"
 
 
 def _short(identifier: str) -> str:
