@@ -159,10 +159,10 @@ OPERATORS = (
         after=newer(ONE, "keep"),
     ),
     Case(
-        name="uid-swapped",
-        change="two operators exchange their uids, states alike",
-        before=line("keep uid=count case=long", "keep uid=total log=total case=long"),
-        after=newer(ONE, "keep uid=total log=total case=long", "keep uid=count case=string"),
+        name="uid-hash",
+        change="uid added to an operator with state that had none, its old id kept by `setUidHash`",
+        before=line("keep hash=0123456789abcdef0123456789abcdef"),
+        after=newer(ONE, f"{COUNT} hash=0123456789abcdef0123456789abcdef"),
     ),
     Case(
         name="without-uids-nothing-changed",
