@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from scurry.model.errors import SnapshotNotFound
 from scurry.model.state import OperatorState, StateKind
 from scurry.savepoints.files import metadata_path
@@ -207,3 +209,12 @@ def test_a_state_alone_in_its_operator_is_told_with_its_size() -> None:
     head = keyed_head("only")
     operator = Files(subtask(0, keyed(inline(head))), subtask(1, keyed(inline(head)))).operator()
     assert [each.bytes for each in operator.states] == [2 * len(head)]
+
+
+def test_what_is_kept_of_all_heads_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scurry.savepoints.streams.MOST_KEPT", 100_000)
+    fits = Files(*(subtask(number, keyed(inline(keyed_head("a", "b")))) for number in range(100)))
+    assert (names(fits.operator()), fits.operator().unread) == (["a", "b"], None)
+    others = Files(*(subtask(number, keyed(inline(keyed_head(f"state-{number}")))) for number in range(100)))
+    assert len(names(others.operator())) < 100
+    assert "more states than can be kept" in (others.operator().unread or "")

@@ -48,6 +48,8 @@ class Head:
     states: tuple[StateMeta, ...] = ()
     length: int = 0
     """in bytes"""
+    cost: int = 0
+    """about how many bytes of memory it takes"""
     missed: bool = False
     """behind a serializer that cannot be read no mark was found: not all states, or not all of their types, are here"""
 
@@ -60,11 +62,11 @@ def read_keyed_head(cursor: Cursor) -> Head:
     reader = TypeReader(cursor)
     key = reader.read_versioned()
     if reader.lost and not _to_count(cursor):
-        return Head(key=key, length=cursor.pos - start, missed=True)
+        return Head(key=key, length=cursor.pos - start, cost=cursor.spent, missed=True)
     count = _state_count(cursor)
     states, _ = _states(cursor, count)
     missed = len(states) < count or any(meta.missed for meta in states)
-    return Head(key=key, states=tuple(states), length=cursor.pos - start, missed=missed)
+    return Head(key=key, states=tuple(states), length=cursor.pos - start, cost=cursor.spent, missed=missed)
 
 
 def read_operator_head(cursor: Cursor) -> Head:
@@ -81,7 +83,7 @@ def read_operator_head(cursor: Cursor) -> Head:
         count += broadcast
         states += _states(cursor, broadcast)[0]
     missed = len(states) < count or any(meta.missed for meta in states)
-    return Head(states=tuple(states), length=cursor.pos - start, missed=missed)
+    return Head(states=tuple(states), length=cursor.pos - start, cost=cursor.spent, missed=missed)
 
 
 def read_state_meta(cursor: Cursor) -> StateMeta:

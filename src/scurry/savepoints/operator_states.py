@@ -25,7 +25,7 @@ from scurry.savepoints.reading import Cursor
 from scurry.savepoints.states import as_state, named_only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Set
 
     from scurry.model.state import State, StateType
     from scurry.savepoints.handles import KeyedHandle, OperatorHandle, PlainStream
@@ -40,6 +40,7 @@ _MOST_KNOWN_HEADS = 64
 _MOST_FAILURES = 3
 """heads of an operator that cannot be read, before no more is tried"""
 _MOST_NOTES = 3
+_NAME_COST = 500
 _BACKEND_TYPES = (OPERATOR_TYPE, OPERATOR_TYPE, BROADCAST_TYPE)
 """by the mode of an operator state"""
 
@@ -77,6 +78,7 @@ class _Gathered:
     def __init__(self, reader: StreamReader) -> None:
         self._reader = reader
         self._known_heads: list[bytes] = []
+        self._known_changes: set[bytes] = set()
         self.key: StateType | None = None
         self.metas: dict[tuple[int, str], StateMeta] = {}
         self.notes: list[str] = []
@@ -92,6 +94,8 @@ class _Gathered:
             return True
         try:
             head = self._reader.head(stream, parse)
+            if head and any(not self.has(meta) for meta in head.states):
+                self._reader.keep(head.cost)
         except SnapshotUnreadable as error:
             self.note(error.message)
             return False
@@ -105,6 +109,30 @@ class _Gathered:
         if head.missed:
             self.note("behind a serializer of a class that is not known there is more, which could not be found")
         return True
+
+    def read_change(self, change: memoryview) -> bool:
+        """Read what a change tells of a state, unless the same was read before; whether that went well."""
+        told = bytes(change)
+        if told in self._known_changes:
+            return True
+        cursor = Cursor(told, source="_metadata: changes of a changelog", pos=1)
+        try:
+            cursor.i32("version of a change")
+            meta = read_state_meta(cursor)
+            if not self.has(meta):
+                self._reader.keep(cursor.spent + len(told))
+                self._known_changes.add(told)
+        except SnapshotUnreadable as error:
+            self.note(error.message)
+            return False
+        self.add(meta)
+        return True
+
+    def keep_names(self, new: Set[str]) -> None:
+        self._reader.keep(_NAME_COST * len(new))
+
+    def has(self, meta: StateMeta) -> bool:
+        return (meta.backend_type, meta.name) in self.metas
 
     def add(self, meta: StateMeta) -> None:
         self.metas.setdefault((meta.backend_type, meta.name), meta)
@@ -160,18 +188,9 @@ def _gather_changes(handle: ChangelogBytes, gathered: _Gathered) -> bool:
     for change in handle.about_states:
         if not change or change[0] != _STATE_META_CHANGE:
             continue
-        try:
-            gathered.add(_told_by(change))
-        except SnapshotUnreadable as error:
-            gathered.note(error.message)
+        if not gathered.read_change(change):
             return False
     return True
-
-
-def _told_by(change: memoryview) -> StateMeta:
-    cursor = Cursor(change, source="_metadata: changes of a changelog", pos=1)
-    cursor.i32("version of a change")
-    return read_state_meta(cursor)
 
 
 def _gather_operator(subtasks: Subtasks, gathered: _Gathered) -> dict[str, _Told]:
@@ -183,6 +202,11 @@ def _gather_operator(subtasks: Subtasks, gathered: _Gathered) -> dict[str, _Told
         if handle is None:
             continue
         sizes = _sizes(handle)
+        try:
+            gathered.keep_names(sizes.keys() - told.keys())
+        except SnapshotUnreadable as error:
+            gathered.note(error.message)
+            break
         for entry in handle.states:
             known = told.setdefault(entry.name, _Told(mode=entry.mode))
             known.bytes += sizes[entry.name]

@@ -38,7 +38,7 @@ class Cursor:
     `data` at `pos` itself, with structs of several fields, and says by `cut` where the bytes ended too early.
     """
 
-    __slots__ = ("_purse", "data", "end", "origin", "pos", "source", "view")
+    __slots__ = ("_purse", "_spendable", "data", "end", "origin", "pos", "source", "view")
 
     def __init__(self, data: bytes | memoryview, *, source: str, pos: int = 0) -> None:
         self.data = data
@@ -61,7 +61,12 @@ class Cursor:
 
     def spend_anew(self) -> None:
         """Forget what was made: it is no longer kept."""
-        self._purse[0] = MEMORY_FACTOR * self.end + MEMORY_FLOOR
+        self._spendable = self._purse[0] = MEMORY_FACTOR * self.end + MEMORY_FLOOR
+
+    @property
+    def spent(self) -> int:
+        """About how many bytes of memory what was made so far takes."""
+        return self._spendable - self._purse[0]
 
     def spend(self, count: int, each: int, field: str) -> None:
         """Say that `count` values of about `each` bytes of memory will be made of what comes next."""

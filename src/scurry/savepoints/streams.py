@@ -20,6 +20,8 @@ FIRST_READ = 64 * 1024
 """bytes; heads take 1 to 8 KiB, those of wide SQL joins some tens"""
 LONGEST_HEAD = 16 * 1024 * 1024
 """bytes; what is longer is not read on"""
+MOST_KEPT = 64 * 1024 * 1024
+"""bytes of memory for what is kept of all heads of a snapshot; a job with 1,000 stateful operators takes about 40 MB"""
 _GROWTH = 4
 _LOOK_AHEAD = 8
 """bytes behind a serializer by which it is told whether it has a body"""
@@ -31,6 +33,18 @@ class StreamReader:
     def __init__(self, location: str, storage: Storage) -> None:
         self.location = location
         self._storage = storage
+        self._kept = 0
+
+    def keep(self, cost: int) -> None:
+        """Count what is kept of a head. Raises `SnapshotUnreadable` when it is too much in all."""
+        self._kept += cost
+        if self._kept > MOST_KEPT:
+            raise SnapshotUnreadable(
+                f"{self.location!r} holds more states than can be kept in {MOST_KEPT >> 20} MiB",
+                offset=0,
+                field="states",
+                hint="It is damaged, or not what Flink wrote",
+            )
 
     def head(self, stream: PlainStream, parse: Callable[[Cursor], Head]) -> Head | None:
         """Read a stream's head; None for a stream without bytes.
