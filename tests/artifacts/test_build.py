@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scurry.model.values import Text
     from tests.artifacts.conftest import Remembering
 
-SQL = "INSERT INTO t SELECT 1;"
+SQL = "CREATE TABLE t (n INT) WITH ('connector' = 'blackhole');\nINSERT INTO t SELECT 1;"
 
 
 class NoSecrets:
@@ -144,4 +144,9 @@ def test_a_script_becomes_a_jar_with_its_connectors(
     with zipfile.ZipFile(bench.store.path(artifact)) as archive:
         names = set(archive.namelist())
     assert {"io/scurry/SqlRunner.class", "connector/Made.class", "client/Made.class"} <= names
+    assert {"scurry/plan/plan.json", "scurry/plan/names"} <= names
+    with zipfile.ZipFile(
+        bench.store.path(built(real, tmp_path, flink_version, **spec, upgrade={"sql": "none"}))
+    ) as own:
+        assert not [name for name in own.namelist() if name.startswith("scurry/plan/")]
     assert built(real, tmp_path, flink_version, **spec) == artifact
