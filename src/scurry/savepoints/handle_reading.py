@@ -48,6 +48,8 @@ _FILE_COST = 400
 _CHANGE_COST = 300
 _CHANNEL_COST = 400
 
+_NOTHING_MORE = bytes(9)
+"""no raw keyed state, no channels of either direction: as most subtasks end"""
 _KEY_GROUP_TYPES = frozenset({3, 7, 12})
 
 
@@ -308,6 +310,10 @@ def read_subtask(cursor: Cursor, number: int, version: int) -> Subtask:
         operator = read_operator(cursor, field) if cursor.i32(field) else None
         raw_operator = read_operator(cursor, "raw " + field) if cursor.i32("raw " + field) else None
     keyed = read_keyed(cursor, "keyed state handle")
+    pos = cursor.pos
+    if version > 2 and cursor.data[pos : pos + 9] == _NOTHING_MORE:
+        cursor.pos = pos + 9
+        return Subtask(number, operator, raw_operator, keyed, None)
     raw_keyed = read_keyed(cursor, "raw keyed state handle")
     if version == 2:
         return Subtask(number, operator, raw_operator, keyed, raw_keyed)
