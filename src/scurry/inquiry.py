@@ -36,7 +36,6 @@ _RELEVANT = ("state.backend", "state.changelog", "pipeline.", "table.")
 """what of a cluster's own options decides which operators a program has, and what their states are written with"""
 _MASKED = "******"
 """what Flink shows in place of a secret (GlobalConfiguration.HIDDEN_CONTENT)"""
-_SQL_RUNNER = "io.scurry.SqlRunner"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +88,6 @@ class Inquiry:
         self._start = start
         self._before = occasion.wrote(None if start.live else start.snapshot)
         self._same = self._before is not None and same_program(self._before, desired)
-        self._language = _language(desired)
 
     def compared(self) -> Compatibility:
         """Return the verdict. Raises a `ScurryError` when one of the two sides could not be had."""
@@ -142,11 +140,12 @@ class Inquiry:
         raise _not_visible(location, missing) from missing
 
     def _needs_before(self) -> bool:
-        """Files of Flink 1.x hold no names, none holds Python's types, and none holds the edges of the graph."""
-        if self._before is None:
+        """Files of Flink 1.x hold no names; none holds Python's types, a source's connector, the edges of the graph."""
+        before = self._before
+        if before is None:
             return False
-        old_file = self._before.flink_version.startswith("1.")
-        return old_file or self._occasion.picture or self._before.artifact.kind is ArtifactKind.PYTHON
+        always = before.flink_version.startswith("1.") or before.artifact.kind is ArtifactKind.PYTHON
+        return always or not self._same or self._occasion.picture
 
     def _graph_before(self) -> JobGraph | None:
         if self._before is None:
@@ -216,8 +215,15 @@ class Inquiry:
             changed_classes=self._eyes.programs.changed_classes(wish, self._desired) if wish else None,
             format=self._start.format,
             state_backend=self._backend_before(before),
-            language=self._language,
+            language=self._language(),
         )
+
+    def _language(self) -> Language:
+        from scurry.engine.compatibility import Language
+
+        if self._desired.artifact.kind is ArtifactKind.PYTHON:
+            return Language.PYTHON
+        return Language.SQL if self._eyes.programs.is_sql(self._desired) else Language.JAVA
 
     def _backend_before(self, before: JobGraph | None) -> str | None:
         if before is not None and before.state_backend is not None:
@@ -231,14 +237,6 @@ class Inquiry:
             return ()
         message = "the job has completed no checkpoint that could be looked at: this is of an earlier snapshot"
         return (Remark(weight=Weight.WARNING, message=message),)
-
-
-def _language(desired: Desired) -> Language:
-    from scurry.engine.compatibility import Language
-
-    if desired.artifact.kind is ArtifactKind.PYTHON:
-        return Language.PYTHON
-    return Language.SQL if desired.entry == _SQL_RUNNER else Language.JAVA
 
 
 def _not_asked(error: ScurryError) -> ScurryError:

@@ -181,6 +181,19 @@ def test_a_source_of_another_name_may_be_another_connector() -> None:
     assert judge(old, program(wanted("in", splits, name="Source: Kafka"))).fit is Fit.UNKNOWN
 
 
+def test_positions_of_one_connector_are_nothing_for_another() -> None:
+    splits = State(name="SourceReaderState", kind=StateKind.OPERATOR_LIST, type=simple("Bytes"))
+    old = snapshot(held("in", splits))
+    given = Circumstances(before=program(wanted("in", splits, source="org.x.KafkaSource")))
+    other = judge(old, program(wanted("in", splits, source="org.x.FileSource")), given=given)
+    assert other.fit is Fit.BLOCKED
+    assert "positions of KafkaSource, and the source is FileSource now" in (operator(other, "in").reason or "")
+    renamed = wanted("in", splits, name="Source: all orders", source="org.x.KafkaSource")
+    assert judge(old, program(renamed), given=given).fit is Fit.FITS
+    moved = wanted("in", splits, name="Source: all orders", source="org.y.KafkaSource")
+    assert judge(old, program(moved), given=given).fit is Fit.UNKNOWN
+
+
 # What Flink says ----------------------------------------------------------------------------------------------
 
 

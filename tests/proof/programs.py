@@ -6,6 +6,7 @@ import hashlib
 import re
 import zipfile
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from scurry.artifacts.build import Workbench, build
@@ -70,6 +71,7 @@ class Programs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._building = Lock()
         self.runtimes = Runtimes(cache=default_cache(), reporter=SilentReporter())
         self.store = ArtifactStore(folder / "artifacts")
         self.secrets = LocalSecrets(folder)
@@ -88,7 +90,9 @@ class Programs:
         args: tuple[str, ...] = ()
         match version.kind:
             case Kind.JAVA:
-                entry, artifact, args = "Orders", self._java(version, flink), (str(self.output), *steps)
+                entry, args = "Orders", (str(self.output), *steps)
+                with self._building:
+                    artifact = self._java(version, flink)
             case Kind.SQL:
                 artifact = self._sql(steps, flink, Running(config=config, previous=previous))
             case Kind.PYTHON:

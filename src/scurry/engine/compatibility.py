@@ -166,7 +166,7 @@ class _Bench:
 
     def _kept(self, old: OperatorState, new: GraphOperator, chains: Chains) -> OperatorVerdict:
         states = judge_states(old, new, self._recorded.get(old.id), self._look) if not old.finished else ()
-        states = tuple(self._source_of_another_name(state, old, new) for state in states)
+        states = tuple(self._source(state, old, new) for state in states)
         against = self._max_parallelism(old, new) or chains.against(new)
         if against is None and any(state.fate is StateFate.INCOMPATIBLE for state in states):
             against = _incompatible_states(states)
@@ -202,10 +202,20 @@ class _Bench:
             )
         return None
 
-    def _source_of_another_name(self, state: StateVerdict, old: OperatorState, new: GraphOperator) -> StateVerdict:
-        """Doubt a source's bytes where its name changed: which connector they are of, no file tells."""
-        doubtful = state.name == _SOURCE and state.fate is StateFate.SAME and not self._look.same_program
-        if not doubtful or not old.name or old.name == new.name:
+    def _source(self, state: StateVerdict, old: OperatorState, new: GraphOperator) -> StateVerdict:
+        """Judge a source's positions, which are bytes of its connector's own: which one that was, no file tells."""
+        if state.name != _SOURCE or state.fate is not StateFate.SAME or self._look.same_program:
+            return state
+        recorded = self._recorded.get(old.id)
+        was = recorded.source if recorded else None
+        if was and new.source and _simple(was) != _simple(new.source):
+            return msgspec.structs.replace(
+                state,
+                fate=StateFate.INCOMPATIBLE,
+                reason=f"these are positions of {_simple(was)}, and the source is {_simple(new.source)} now",
+                remedy="Give the source a new uid: it then begins anew.",
+            )
+        if was == new.source is not None or not old.name or old.name == new.name:
             return state
         return msgspec.structs.replace(
             state,
@@ -265,7 +275,11 @@ class _Bench:
             fate=OperatorFate.DROPPED,
             lost=old.bytes,
             allowed=self._is_allowed(old),
-            reason="the new version has no operator of this id: its state would be dropped",
+            reason=(
+                "nothing in the new version computes the same, so its state would be dropped"
+                if self._given.language is Language.SQL
+                else "the new version has no operator of this id, so its state would be dropped"
+            ),
             remedy=f"If its state may go: {_allow(old)}",
         )
 
@@ -320,6 +334,10 @@ def _allow(old: OperatorState) -> str:
 def _quoted(text: str, *, python: bool) -> str:
     quote = "'" if python else '"'
     return f"{quote}{text}{quote}"
+
+
+def _simple(class_: str) -> str:
+    return class_.rpartition(".")[2].rpartition("$")[2]
 
 
 def _has_uid(new: GraphOperator) -> bool:

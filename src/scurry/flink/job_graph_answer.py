@@ -69,6 +69,7 @@ class _Operator(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[str, ...] = ()
     alternative_id: str | None = None
     uid: str | None = None
+    source: str | None = None
     max_parallelism: int | None = None
     key_serializer: str | None = None
     key_snapshot: str | None = None
@@ -127,6 +128,7 @@ def _operator(told: _Operator, read_type: ReadType | None, python: Mapping[int, 
         alternative_id=told.alternative_id,
         uid=told.uid,
         name=told.name,
+        source=told.source,
         parallelism=told.parallelism,
         max_parallelism=told.max_parallelism,
         inputs=told.inputs,

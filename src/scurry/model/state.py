@@ -141,6 +141,8 @@ class GraphOperator(msgspec.Struct, frozen=True, kw_only=True):
     """None: not set, so the snapshot's is taken over"""
     inputs: tuple[str, ...] = ()
     """ids of the operators in front of it"""
+    source: str | None = None
+    """class of the connector, of an operator that is a source; None: it is none, or not known"""
     chain: str | None = None
     """id of the head of the chain that it runs in"""
     stateful: bool | None = None

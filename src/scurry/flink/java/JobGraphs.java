@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.lang.reflect.Field;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,6 +35,7 @@ import org.apache.flink.streaming.api.graph.StreamEdge;
 import org.apache.flink.streaming.api.graph.StreamGraph;
 import org.apache.flink.streaming.api.graph.StreamGraphHasherV2;
 import org.apache.flink.streaming.api.graph.StreamNode;
+import org.apache.flink.streaming.api.operators.SourceOperatorFactory;
 import org.apache.flink.util.StringUtils;
 import org.apache.flink.util.TernaryBoolean;
 
@@ -130,6 +132,7 @@ public final class JobGraphs {
         found.put("alternative_id", node.getUserHash());
         found.put("uid", node.getTransformationUID());
         found.put("name", node.getOperatorName());
+        found.put("source", source(node));
         List<String> inputs = new ArrayList<>();
         for (StreamEdge edge : node.getInEdges()) {
             inputs.add(StringUtils.byteToHexString(hashes.get(edge.getSourceId())));
@@ -141,6 +144,20 @@ public final class JobGraphs {
             found.put("key_snapshot", snapshot(key));
         }
         return found;
+    }
+
+    /** The class of a source's connector; null of what is none. Which one wrote a source's positions, no savepoint says. */
+    private static String source(StreamNode node) {
+        if (!(node.getOperatorFactory() instanceof SourceOperatorFactory)) {
+            return null;
+        }
+        try {
+            Field source = SourceOperatorFactory.class.getDeclaredField("source");
+            source.setAccessible(true);
+            return source.get(node.getOperatorFactory()).getClass().getName();
+        } catch (ReflectiveOperationException unknown) {
+            return null;
+        }
     }
 
     /** The bytes that a savepoint holds of a serializer: its snapshot's class, version and content. */
