@@ -32,6 +32,7 @@ class MadeUp:
     """of programs that are asked as they are known"""
     opened: OpenedProgram = field(default_factory=OpenedProgram)
     changed: frozenset[str] | None = frozenset()
+    sql: bool = False
     error: ScurryError | None = None
     """of asking a program"""
     gone: int = 0
@@ -80,13 +81,20 @@ class _Programs:
             self.of.asked.append(desired)
         if self.of.error:
             raise self.of.error
-        return self.of.before if as_known and self.of.before else self.of.graph
+        if not as_known:
+            return self.of.graph
+        if self.of.before is None:
+            raise ScurryError("the old program cannot be asked any more")
+        return self.of.before
 
     def opened(
         self, desired: Desired, defaults: Mapping[str, str], heads: Sequence[StateHeads], *, backend: str | None
     ) -> OpenedProgram:
         self.of.heads.append(heads)
         return self.of.opened
+
+    def is_sql(self, desired: Desired) -> bool:
+        return self.of.sql
 
     def changed_classes(self, before: Desired, after: Desired) -> frozenset[str] | None:
         return self.of.changed

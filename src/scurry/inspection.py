@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scurry.model.desired import ArtifactKind
 from scurry.model.errors import ArtifactError, ScurryError
 from scurry.model.state import OpenedOperator, OpenedProgram, SnapshotRead, StateType
 
@@ -93,6 +94,12 @@ class FlinkPrograms:
         return OpenedProgram(
             operators=tuple(map(_registered, answer.operators)), resolutions=answer.resolutions, failed=answer.failed
         )
+
+    def is_sql(self, desired: Desired) -> bool:
+        """Whether it is an SQL script. Raises `ArtifactError`."""
+        from scurry.artifacts.contents import is_sql
+
+        return desired.artifact.kind is ArtifactKind.JAR and is_sql(self.store.path(desired.artifact))
 
     def changed_classes(self, before: Desired, after: Desired) -> frozenset[str] | None:
         """Return the classes that differ; None where one of the two artifacts is not in the store any more."""

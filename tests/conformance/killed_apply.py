@@ -56,7 +56,7 @@ def watch(points: CrashPoints) -> None:
         return points.target(target(self, name))
 
     Workspace.journal = property(watched_journal)  # type: ignore[method-assign, assignment]
-    Workspace.target = watched_target  # type: ignore[method-assign]
+    Workspace.target = watched_target  # type: ignore[method-assign, assignment]
 
 
 def _die_in_flight() -> None:

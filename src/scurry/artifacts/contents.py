@@ -42,6 +42,12 @@ def changed_classes(before: Path, after: Path) -> frozenset[str]:
     return frozenset(name.removesuffix(".class").replace("/", ".") for name in names)
 
 
+def is_sql(package: Path) -> bool:
+    """Whether a jar is one that was built of an SQL script. Raises `ArtifactError`."""
+    with open_jar(package, called=package.name) as packed:
+        return any(name.startswith(STATEMENTS) for name in packed.namelist())
+
+
 def _script(old: zipfile.ZipFile, new: zipfile.ZipFile) -> Iterator[str]:
     """Compare the statements of SQL packages. They are numbered, so one that is added must not rename the others."""
     yield from _compared(_statements(old), _statements(new))

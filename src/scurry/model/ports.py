@@ -207,6 +207,9 @@ class AsksPrograms(Protocol):
         What cannot be opened is in the answer. Raises a `ScurryError` when nothing could be.
         """
 
+    def is_sql(self, desired: Desired) -> bool:
+        """Whether it is an SQL script: its operators are named by what they compute."""
+
     def changed_classes(self, before: Desired, after: Desired) -> frozenset[str] | None:
         """Return the classes that differ between two versions' artifacts; None where that cannot be told."""
 
