@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from scurry.flink.runtimes import Runtimes
     from scurry.savepoints.handles import Stream
 
+SLOTS = 8
+"""of the cluster"""
 _MARK = re.compile(r"//\s*(1\.x|2\.x)?\s*(old|new)?\s*$")
 _ENDED = ("FAILED", "CANCELED", "FINISHED")
 
@@ -95,12 +97,14 @@ class Restores:
     def close(self) -> None:
         self._rest.close()
 
-    def savepoint(self, jar: Path, *arguments: str, config: Mapping[str, str] | None = None) -> Path:
+    def savepoint(
+        self, jar: Path, *arguments: str, config: Mapping[str, str] | None = None, format: str = "CANONICAL"
+    ) -> Path:
         """Run a program until every task of it does, and stop it with a savepoint."""
         job = self._run(self._rest.upload(jar, name=jar.name), arguments, config=config)
         assert self._outcome(job) is None, self._outcome(job)
         trigger = secrets.token_hex(16)
-        self._rest.stop(job, trigger_id=trigger, directory=str(self._directory), drain=False)
+        self._rest.stop(job, trigger_id=trigger, directory=str(self._directory), format=format, drain=False)
         deadline = time.monotonic() + PATIENCE_S
         while (answer := self._rest.savepoint_status(job, trigger)).status.id != "COMPLETED":
             assert time.monotonic() < deadline
@@ -111,11 +115,11 @@ class Restores:
 
     def outcomes(self, jar: Path, savepoint: Path, names: Iterable[str]) -> dict[str, str | None]:
         """Restore each of the named parts of a program; return why Flink failed it, or None."""
-        names = tuple(names)
         jar_id = self._rest.upload(jar, name=jar.name)
-        with ThreadPoolExecutor(8) as several:
-            jobs = list(several.map(lambda name: self._run(jar_id, (name,), savepoint), names))
-            return dict(zip(names, several.map(self._ended, jobs), strict=True))
+        # No more at a time than there are slots: a job that waits for one holds up nobody.
+        with ThreadPoolExecutor(SLOTS) as several:
+            ended = several.map(lambda name: (name, self._ended(self._run(jar_id, (name,), savepoint))), names)
+            return dict(ended)
 
     def outcome(
         self, jar: Path, savepoint: Path, *arguments: str, config: Mapping[str, str] | None = None
@@ -153,5 +157,5 @@ class Restores:
                 return self._rest.exceptions(job)[0].stacktrace
             if detail.state == "RUNNING" and all(vertex.status == "RUNNING" for vertex in detail.vertices):
                 return None
-            assert time.monotonic() < deadline, detail
+            assert time.monotonic() < deadline, (detail.state, {each.name: each.status for each in detail.vertices})
             time.sleep(0.05)

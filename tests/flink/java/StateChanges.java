@@ -258,15 +258,15 @@ public final class StateChanges {
     // Asynchronous state -------------------------------------------------------------------------------------------
 
     private void asynchronous() { // 2.x
-        if (wants("async-same")) { // 2.x
+        if (wanted.contains("async-same")) { // 2.x
             numbers.keyBy(n -> n % 4).enableAsyncState().process(new Async()).uid("async-same").name("async-same") // 2.x
                     .sinkTo(new DiscardingSink<>()); // 2.x
         } // 2.x
-        if (wants("async-retyped")) { // 2.x
+        if (wanted.contains("async-retyped")) { // 2.x
             numbers.keyBy(n -> n % 4).enableAsyncState().process(new AsyncRetyped()).uid("async-retyped") // 2.x
                     .name("async-retyped").sinkTo(new DiscardingSink<>()); // 2.x
         } // 2.x
-        if (wants("sync-to-async")) { // 2.x
+        if (wanted.contains("sync-to-async")) { // 2.x
             numbers.keyBy(n -> n % 4).process(new Keep<>(new ValueStateDescriptor<>("count", Long.class), n -> n)) // 2.x old
             numbers.keyBy(n -> n % 4).enableAsyncState().process(new Async()) // 2.x new
                     .uid("sync-to-async").name("sync-to-async").sinkTo(new DiscardingSink<>()); // 2.x

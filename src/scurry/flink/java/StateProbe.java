@@ -44,7 +44,8 @@ public final class StateProbe {
         System.setIn(InputStream.nullInputStream());
         probe.endWith(input);
         Map<String, Object> found = new LinkedHashMap<>();
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> probe.answer(Map.of("failed", "it ended its own process"))));
+        Map<String, Object> ended = Map.of("failed", "it ended its own process");
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> probe.answer(ended)));
         try {
             probe.openAll(found);
         } catch (Throwable e) {
@@ -79,7 +80,8 @@ public final class StateProbe {
                 only.add(value);
             } else if (name.startsWith("keyed:") || name.startsWith("other:")) {
                 (name.startsWith("keyed:") ? keyedHeads : otherHeads)
-                        .computeIfAbsent(name.substring("keyed:".length()), id -> new ArrayList<>()).add(Path.of(value));
+                        .computeIfAbsent(name.substring("keyed:".length()), id -> new ArrayList<>())
+                        .add(Path.of(value));
             } else {
                 question.put(name, value);
             }

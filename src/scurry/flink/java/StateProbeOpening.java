@@ -43,7 +43,7 @@ final class StateProbeOpening {
     private final long deadline;
     private final StateProbeTask.Surroundings surroundings;
 
-    /** All of it uses the one class loader that the program was run with: a class that is loaded twice is two classes. */
+    /** All of it uses the one class loader that the program was run with: a class that is loaded twice is two. */
     StateProbeOpening(StateProbe question, StreamGraph graph, ClassLoader userClasses, Map<String, Object> found)
             throws Exception {
         this.question = question;
@@ -93,7 +93,8 @@ final class StateProbeOpening {
         told.put("unopened", attempt.failure);
         if (thread.isAlive()) {
             StackTraceElement where = StateProbe.usersPlace(thread.getStackTrace());
-            told.put("unopened", "it did not open within " + limit + " ms" + (where == null ? "" : " (at " + where + ")"));
+            String at = where == null ? "" : " (at " + where + ")";
+            told.put("unopened", "it did not open within " + limit + " ms" + at);
             thread.interrupt();
         }
         try {
@@ -155,6 +156,9 @@ final class StateProbeOpening {
         public void run() {
             try {
                 StreamOperatorFactory<Object> factory = config.getStreamOperatorFactory(userClasses);
+                if (factory == null) {
+                    return;  // the end of a loop, which is no operator
+                }
                 String type = factory.getStreamOperatorClass(userClasses).getName();
                 if (type.contains(".operators.python.")) {
                     failure = "it runs Python, which only a worker beside Flink can open";

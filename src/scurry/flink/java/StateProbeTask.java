@@ -144,7 +144,8 @@ final class StateProbeTask extends StreamTask<Object, StreamOperator<Object>> {
     private static LocalRecoveryConfig noLocalRecovery() {
         try {
             try {
-                return (LocalRecoveryConfig) LocalRecoveryConfig.class.getField("BACKUP_AND_RECOVERY_DISABLED").get(null);
+                return (LocalRecoveryConfig)
+                        LocalRecoveryConfig.class.getField("BACKUP_AND_RECOVERY_DISABLED").get(null);
             } catch (NoSuchFieldException e) {  // before 1.20
                 return (LocalRecoveryConfig) LocalRecoveryConfig.class.getConstructors()[0].newInstance((Object) null);
             }

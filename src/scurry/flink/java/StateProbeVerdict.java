@@ -196,8 +196,8 @@ final class StateProbeVerdict {
         try {
             if ((boolean) aware.getMethod("needTtlStateMigration", TypeSerializer.class, TypeSerializer.class)
                     .invoke(null, before, now)) {
-                throw new IllegalStateException("A time to live was added or removed, which Flink 2.1 migrates on RocksDB"
-                        + " only.");
+                throw new IllegalStateException(
+                        "A time to live was added or removed, which Flink 2.1 migrates on RocksDB only.");
             }
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException("this Flink's TtlAwareSerializer is not known", e);
