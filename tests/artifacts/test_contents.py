@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scurry.artifacts.contents import changes
+from scurry.artifacts.contents import changed_classes, changes, is_sql
 from scurry.model.errors import ArtifactError
 
 
@@ -95,3 +95,15 @@ def test_a_package_that_cannot_be_read_is_an_error_of_ours(tmp_path: Path) -> No
 
     with pytest.raises(ArtifactError, match="ends too early"):
         changes(whole, broken)
+
+
+def test_the_classes_that_differ_are_named_and_nothing_else(tmp_path: Path) -> None:
+    before = package(tmp_path / "a.jar", {"a/Same.class": b"1", "a/B$C.class": b"1", "Gone.class": b"1", "a.txt": "1"})
+    after = package(tmp_path / "b.jar", {"a/Same.class": b"1", "a/B$C.class": b"2", "New.class": b"1", "a.txt": "2"})
+
+    assert changed_classes(before, after) == {"a.B$C", "Gone", "New"}
+
+
+def test_a_jar_with_statements_is_sql(tmp_path: Path) -> None:
+    assert is_sql(sql(tmp_path / "a.jar", "SELECT 1"))
+    assert not is_sql(package(tmp_path / "b.jar", {"a/B.class": b"1"}))

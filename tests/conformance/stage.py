@@ -43,7 +43,7 @@ flink: "{version}"
 code: {{jar: {jar}, args: {args}{main_class}}}
 parallelism: {parallelism}
 config: {{execution.checkpointing.interval: 300ms{config}}}
-upgrade: {{mode: {mode}, health: {health}, rollback_from: {rollback_from}}}
+upgrade: {{mode: {mode}, health: {health}, rollback_from: {rollback_from}, state_check: {state_check}}}
 """
 
 
@@ -112,6 +112,7 @@ class Ledger:
         config: str = "",
         main_class: str = "",
         rollback_from: str = "newest",
+        state_check: str = "full",
     ) -> None:
         """Write the specification, with arguments of the program."""
         self.spec.write_text(
@@ -124,6 +125,7 @@ class Ledger:
                 mode=mode,
                 health=health,
                 rollback_from=rollback_from,
+                state_check=state_check,
                 config=f", {config}" if config else "",
                 main_class=f", main_class: {main_class}" if main_class else "",
             )

@@ -11,7 +11,7 @@ import pytest
 
 from scurry.engine import recovery
 from scurry.engine.lease import LEASE
-from scurry.model.errors import ScurryError
+from scurry.model.errors import IncompatibleState, ScurryError
 from scurry.model.journal import RevisionOutcome
 from scurry.model.observed import Phase
 from scurry.model.operation import Upgrade
@@ -56,11 +56,25 @@ BADS = {
 }
 
 
+UNFIT = ("operator removed", "uid changed", "state type changed", "maximum parallelism changed")
+
+
+def test_what_flink_would_refuse_is_refused_while_the_job_runs_on(ledger: Ledger) -> None:
+    first = ledger.converge(*BASE)
+    for name in UNFIT:
+        case = BADS[name]
+        with pytest.raises(IncompatibleState) as refused:
+            ledger.apply(*case.arguments, config=case.config)
+        assert "nothing was stopped" in refused.value.message, name
+    assert ledger.job().id == first.job_id
+    ledger.goes_on()
+
+
 @pytest.mark.parametrize("case", BADS.values(), ids=[name.replace(" ", "-") for name in BADS])
 def test_an_upgrade_that_goes_bad_is_rolled_back_with_nothing_lost(ledger: Ledger, case: Bad) -> None:
     first = ledger.converge(*BASE)
 
-    bad = ledger.apply(*case.arguments, health=case.health, config=case.config)
+    bad = ledger.apply(*case.arguments, health=case.health, config=case.config, state_check="off")
 
     assert bad.outcome is ApplyOutcome.ROLLED_BACK, bad
     assert bad.error
@@ -151,7 +165,7 @@ def test_an_application_whose_rollback_cannot_start_either_stands_still_with_its
     ledger.converge(*BASE, trouble.argument)
     trouble.begin("fail-main")
 
-    bad = ledger.apply(*BASE, "uid=renamed")
+    bad = ledger.apply(*BASE, "uid=renamed", state_check="off")
 
     assert bad.outcome is ApplyOutcome.SUSPENDED, bad
     assert bad.error

@@ -65,7 +65,9 @@ config:
   restart-strategy.type: fixed-delay
   restart-strategy.fixed-delay.attempts: "1000000"
   restart-strategy.fixed-delay.delay: 200ms
-upgrade: {{mode: {mode}, stop_timeout: {stop_timeout}, rollback_from: {rollback_from}, health: {{window: {window}}}}}
+upgrade:
+  {{mode: {mode}, stop_timeout: {stop_timeout}, rollback_from: {rollback_from}, health: {{window: {window}}},
+    state_check: off}}
 """
 
 
