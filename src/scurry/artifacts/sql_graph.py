@@ -70,7 +70,7 @@ class Meaning:
     what: str
     """what its state is about: the values of all that it uses, but not which of the appended rows reach it"""
     rows: str
-    """the same with every filter: all of what is in front of it"""
+    """which rows reach it: every filter in front of it"""
     columns: tuple[str, ...]
     appends: bool
     """whether it only adds rows, and never takes one back"""
@@ -155,7 +155,7 @@ class Graph:
                 return self._of_source(node, appends=appends)
             case "sink":
                 what = digest(SINK, self.key(node.table or ""))
-                rows = digest(what, self.plain(node.body), *(one.rows for one in inputs))
+                rows = digest(what, *(one.rows for one in inputs))
                 return Meaning(what=what, rows=rows, columns=(), appends=True)
             case "calc" | "python-calc":
                 return self._of_calc(node, inputs[0])
@@ -165,14 +165,14 @@ class Graph:
                 return Meaning(what=rows, rows=rows, columns=columns, appends=all(one.appends for one in inputs))
             case kind if kind in _PASSES_ON:
                 one = inputs[0]
-                rows = digest(one.rows, str(node.body.get("watermarkExpr")))
-                return Meaning(what=rows, rows=rows, columns=one.columns, appends=one.appends)
+                return Meaning(what=one.rows, rows=one.rows, columns=one.columns, appends=one.appends)
             case _:
                 return self._of_operator(node, inputs)
 
     def _of_source(self, node: Node, *, appends: bool) -> Meaning:
         what = digest(SOURCE, self.key(node.table or node.description))
-        rows = digest(what, self.plain(node.body))
+        abilities = node.body.get("scanTableSource", {}).get("abilities") or ()
+        rows = digest(what, *(self.plain(one) for one in abilities if _chooses_rows(one)))
         filters = () if appends else (rows,)
         columns = tuple(digest(what, name, type, *filters) for name, type in columns_of(node.body["outputType"]))
         return Meaning(what=what, rows=rows, columns=columns, appends=appends)
@@ -189,7 +189,7 @@ class Graph:
             else _expression(each, one.columns, local)
             for each in node.body["projection"]
         )
-        rows = digest(one.rows, where, *columns)
+        rows = digest(one.rows, where) if where else one.rows
         return Meaning(what=rows, rows=rows, columns=columns, appends=one.appends)
 
     def _of_operator(self, node: Node, inputs: Sequence[Meaning]) -> Meaning:
@@ -240,6 +240,13 @@ class Graph:
         }
 
 
+def _chooses_rows(ability: Body) -> bool:
+    """Whether what a source does for the query decides which rows come, and not only what is in them."""
+    if ability["type"] in ("ProjectPushDown", "ReadingMetadata", "WatermarkPushDown", "SourceWatermark"):
+        return False
+    return ability["type"] != "FilterPushDown" or bool(ability.get("predicates"))
+
+
 def digest(*parts: str) -> str:
     """Return a short text that stands for some."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
@@ -253,7 +260,7 @@ def columns_of(row: object) -> tuple[tuple[str, str], ...]:
     inner = text[text.index("<") + 1 : text.rindex(">")] if "<" in text else ""
     starts = [match.start() for match in _COLUMN.finditer(inner) if _depth(inner, match.start()) == 0]
     found = []
-    for start, end in zip(starts, [*starts[1:], len(inner)], strict=True):
+    for start, end in zip(starts, [*starts[1:], len(inner)], strict=False):
         name = _COLUMN.match(inner, start)
         if name:
             found.append((name[1], inner[name.end() : end].rstrip(", ")))
