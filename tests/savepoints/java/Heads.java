@@ -70,6 +70,11 @@ public class Heads {
         }
     }
 
+    static Object ttlAware(TypeSerializer<?> serializer) throws Exception {
+        Class<?> wrapper = Class.forName("org.apache.flink.runtime.state.ttl.TtlAwareSerializer");
+        return wrapper.getMethod("wrapTtlAwareSerializer", TypeSerializer.class).invoke(null, serializer);
+    }
+
     static Object instance(String className) throws Exception {
         return Class.forName(className).getField("INSTANCE").get(null);
     }
@@ -227,6 +232,11 @@ public class Heads {
         add("timer", () -> new TimerSerializer<>(LongSerializer.INSTANCE, VoidNamespaceSerializer.INSTANCE));
         add("ttl", () -> new TtlStateFactory.TtlSerializer<>(LongSerializer.INSTANCE, StringSerializer.INSTANCE));
         add("ttl-list", () -> new ListSerializer<>(new TtlStateFactory.TtlSerializer<>(LongSerializer.INSTANCE, StringSerializer.INSTANCE)));
+        add("ttl-aware", () -> ttlAware(LongSerializer.INSTANCE));
+        add("ttl-aware-ttl", () -> ttlAware(new TtlStateFactory.TtlSerializer<>(LongSerializer.INSTANCE, StringSerializer.INSTANCE)));
+        add("time-window", () -> construct("org.apache.flink.streaming.api.windowing.windows.TimeWindow$Serializer"));
+        add("global-window", () -> construct("org.apache.flink.streaming.api.windowing.windows.GlobalWindow$Serializer"));
+        add("checked", () -> construct("org.apache.flink.api.common.typeutils.SingleThreadAccessCheckingTypeSerializer", LongSerializer.INSTANCE));
         add("array-list", () -> new ArrayListSerializer<>(LongSerializer.INSTANCE));
         add("java", () -> new JavaSerializer<String>());
         add("stream-element", () -> new StreamElementSerializer<>(LongSerializer.INSTANCE));
@@ -269,6 +279,13 @@ public class Heads {
         add("sql-sorted-map-2", () -> new SortedMapSerializer<>(new NaturalOrder(), LongSerializer.INSTANCE, StringSerializer.INSTANCE));
         add("sql-window-key", () -> construct("org.apache.flink.table.runtime.typeutils.WindowKeySerializer", new BinaryRowDataSerializer(2)));
         add("sql-external", () -> ExternalSerializer.of(DataTypes.ROW(DataTypes.FIELD("a", DataTypes.INT()))));
+        add("sql-count-window", () -> construct("org.apache.flink.table.runtime.operators.window.CountWindow$Serializer"));
+        add("sql-time-window", () -> construct("org.apache.flink.table.runtime.operators.window.TimeWindow$Serializer"));
+        add("sql-sorted-long", () -> construct("org.apache.flink.table.runtime.operators.sink.SortedLongSerializer"));
+        for (String name : new String[] {"MetaSqnInfo", "RowSqnInfo"}) {
+            add("sql-" + name, () -> construct("org.apache.flink.table.runtime.sequencedmultisetstate.linked." + name + "Serializer"));
+        }
+        add("sql-node", () -> construct("org.apache.flink.table.runtime.sequencedmultisetstate.linked.NodeSerializer", new RowDataSerializer((RowType) row)));
         add("sql-list-view", () -> construct("org.apache.flink.table.dataview.ListViewSerializer", new ListSerializer<>(LongSerializer.INSTANCE)));
         add("sql-map-view", () -> construct("org.apache.flink.table.dataview.MapViewSerializer", new MapSerializer<>(LongSerializer.INSTANCE, StringSerializer.INSTANCE)));
         add("sql-null-aware-map", () -> construct("org.apache.flink.table.dataview.NullAwareMapSerializer", LongSerializer.INSTANCE, StringSerializer.INSTANCE));
