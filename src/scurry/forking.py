@@ -23,7 +23,7 @@ from scurry.model.project import LocalTarget, RestTarget
 from scurry.savepoints.copy import copy_snapshot
 from scurry.savepoints.files import local_path
 from scurry.savepoints.storage import AnyStorage, absolute, kind_of
-from scurry.stored_state import flink_options, options_of
+from scurry.stored_state import PAUSES_S, flink_options, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 LATEST = "latest"
 LABEL = "scurry.fork-of"
 _SAVEPOINTS = ("execution.checkpointing.savepoint-dir", "state.savepoints.dir")
-_TRIES = 3
-"""how often the next checkpoint is taken when one vanishes while it is copied"""
 _TELLING = re.compile(r"group|topic|path|table|bucket|stream|index|queue", re.IGNORECASE)
 _SECRET = re.compile(r"secret|password|token|key\b", re.IGNORECASE)
 
@@ -129,15 +127,16 @@ def copy_state(workspace: Workspace, fork: Fork) -> Copied:
     Raises as `copy_snapshot` does.
     """
     source = fork.source
-    for _ in range(_TRIES):
+    for pause in PAUSES_S:
         storage = AnyStorage(flink_options(workspace, fork.asked.application))
         try:
             return copy_snapshot(source, fork.place, storage, workspace.reporter, again=True)
-        except SnapshotGone:
+        except SnapshotNotFound:
             if fork.asked.snapshot != LATEST:
                 raise
-            discard(fork.place)
-            source = _newest(workspace, fork.asked.application).location
+        discard(fork.place)
+        workspace.clock.sleep(pause)
+        source = _newest(workspace, fork.asked.application).location
     raise SnapshotGone(
         f"each checkpoint of {fork.asked.application!r} was deleted while it was copied",
         hint=f"Take a savepoint, which stays, and fork from that:\n  scurry snapshot create {fork.asked.application}",

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from scurry.model.state import SnapshotState
     from scurry.workspace import Workspace
 
-_PAUSES_S = (0.1, 0.3, 0.6, 1.0, 2.0)
-"""Flink tells of a newer checkpoint up to 3 s after it deleted the one before (`web.refresh-interval`)"""
+PAUSES_S = (0.1, 0.3, 0.6, 1.0, 2.0)
+"""before the next checkpoint of a job is looked for, when one vanished. Flink tells of it up to 3 s after it deleted
+the one before (`web.refresh-interval`)"""
 
 
 def is_place(name: str) -> bool:
@@ -42,7 +43,7 @@ def state_of(workspace: Workspace, application: str, *, every_subtask: bool = Fa
     is none, an older snapshot is read. Raises `SnapshotNotFound`, and what reading raises.
     """
     gone: set[str] = set()
-    for pause in (*_PAUSES_S, None):
+    for pause in (*PAUSES_S, None):
         found = _untried(workspace, application, gone)
         try:
             return _read(workspace, application, found, every_subtask=every_subtask)
