@@ -161,7 +161,8 @@ class Programs:
 
     def _avro(self, flink: str) -> tuple[Path, ...]:
         bench = self.bench
-        name = f"mvn:org.apache.flink:flink-sql-avro:{flink}"
+        major, minor = _number(flink)
+        name = f"mvn:org.apache.flink:flink-sql-avro:{major}.{minor}.0"  # that of a fix release is not always there
         return fetch_connectors((name,), base=self.folder, maven=bench.maven, downloads=bench.downloads)
 
     @property

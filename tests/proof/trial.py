@@ -62,12 +62,17 @@ class Trial:
     def prepare(self, cases: Iterable[Case]) -> None:
         """Run old versions of cases that a later Flink goes on with."""
         records = Records(self.programs.folder, self.version)
-        wishes = [(case, self.programs.wish(case.before, self.version)) for case in cases]
-        open_ = [case for case, old in wishes if records.left(old, case.take)[1] is None]
+        open_ = [case for case in cases if not self._is_left(case, records)]
         if not open_ or time.monotonic() > self.deadline:
             return
         with real_flink(self.programs, self.version) as flink:
             self._each(open_, lambda case: self._prepare(case, flink, records))
+
+    def _is_left(self, case: Case, records: Records) -> bool:
+        try:
+            return records.left(self.programs.wish(case.before, self.version), case.take)[1] is not None
+        except ScurryError:  # it is told when the case is tried
+            return False
 
     def _prepare(self, case: Case, flink: RealFlink, records: Records) -> str:
         self._left(case, self.programs.wish(case.before, self.version), flink, records)
