@@ -6,6 +6,7 @@ something else must never get the name: a SUM would go on from what was a COUNT.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ _Trait: TypeAlias = Callable[[Graph, str], Hashable]
 # They only hold what is on its way to and from elsewhere.
 _NOT_TOLD = frozenset({SINK, "lookup-join", "async-calc", "async-correlate"})
 _MATERIALIZER = "materialize"
+_GROUPS = re.compile(r"groupBy=\[([^\]]*)\]")
 
 
 class Fate(StrEnum):
@@ -223,7 +225,7 @@ def _reason(before: Graph, old: Node, after: Graph, new: Node, pairs: Mapping[st
     now = after.parts(new, [after.meanings[one] for one in new.inputs])
     if old.type != new.type:
         return f"this Flink makes another operator of it ({new.type}, not {old.type})"
-    if was[0] != now[0]:
+    if was[0] != now[0] and _GROUPS.findall(old.description) != _GROUPS.findall(new.description):
         return "it groups by something else"
     if was[1] != now[1]:
         return f"it computes something else: {new.description}"
