@@ -215,3 +215,14 @@ def test_an_artifact_that_is_elsewhere_cannot_be_gone_on_from_and_that_is_told(
     build("count", msgspec.structs.replace(first, artifact=artifact))
     assert "is not in this workspace" in reporter.warnings[0]
 
+
+def test_a_plan_that_is_not_understood_does_not_stand_in_the_way(
+    build: Build, compiler: Compiler, store: ArtifactStore, reporter: Remembering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def strange(old: SqlPlan, new: SqlPlan) -> None:
+        raise KeyError("projection")
+
+    first = build("sum")
+    monkeypatch.setattr(sql_application, "carry_over", strange)
+    assert plan_in(store, build("count", first))
+    assert "cannot be compared with the running one" in reporter.warnings[0]

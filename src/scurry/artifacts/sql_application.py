@@ -149,9 +149,18 @@ class _Planning:
             before = None if run.refusal else self._plan_of(run)
         if before is None:
             return plan
-        carried = carry_over(before, plan)
+        return self._carried_over(before, plan)
+
+    def _carried_over(self, before: SqlPlan, plan: SqlPlan) -> SqlPlan:
+        reporter = self.workshop.reporter
+        try:
+            carried = carry_over(before, plan)
+        except (LookupError, ValueError, TypeError, AttributeError) as error:
+            # Flink's JSON is no interface of Flink's; one that we cannot read must not stand in the way.
+            reporter.warn(f"the new plan cannot be compared with the running one, so nothing is renamed: {error!r}")
+            return plan
         for told in carried.told:
-            (self.workshop.reporter.note if told.fate is Fate.REFILTERED else self.workshop.reporter.warn)(str(told))
+            (reporter.note if told.fate is Fate.REFILTERED else reporter.warn)(str(told))
         return carried.plan
 
     def _plan_of(self, compiled: Compiled) -> SqlPlan:
