@@ -37,11 +37,11 @@ JOIN = script(
     "INSERT INTO joined SELECT c.k, c.amount FROM clicks c JOIN items i ON c.k = i.k AND c.amount = i.amount",
 )
 WINDOW = (
-    "INSERT INTO joined SELECT w.window_start, w.k, COUNT(*) FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(at), {size})) w\
+    "INSERT INTO joined SELECT w.window_start, w.k, COUNT(*) FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(ts), {size})) w\
  GROUP BY w.window_start, w.window_end, w.k"
 )
-TIMED = CLICKS.format(columns="k INT, amount BIGINT, at AS PROCTIME()")
-WINDOWED = BLACK.format(columns="at TIMESTAMP(3), k INT, n BIGINT")
+TIMED = CLICKS.format(columns="k INT, amount BIGINT, ts AS PROCTIME()")
+WINDOWED = BLACK.format(columns="ts TIMESTAMP(3), k INT, n BIGINT")
 
 SQL = (
     changed("nothing-changed", "nothing", PLAIN, TWO, COUNT, old_flinks=True),
@@ -80,7 +80,7 @@ SQL = (
         "a filter added in front of the aggregate",
         PLAIN,
         TWO,
-        "INSERT INTO counted SELECT k, COUNT(*) FROM clicks WHERE amount > 2 GROUP BY k",
+        "INSERT INTO counted SELECT k, COUNT(*) FROM clicks WHERE amount > 3 GROUP BY k",
     ),
     changed(
         "filter-changed",

@@ -271,6 +271,7 @@ def _until(condition: Callable[[], object], what: str) -> None:
 
 def _cause(text: str) -> str:
     causes: list[str] = re.findall(r"Caused by: (.*)", text) or [text.strip().split("\n")[0]]
+    causes = [cause for cause in causes if "scurry-sql-error" not in cause] or causes
     shown = re.sub(r"(?:[a-z0-9_]+\.)+([A-Z]\w*)", r"\1", causes[-1]).strip()
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
 
