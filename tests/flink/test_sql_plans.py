@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TABLES = """
-CREATE TABLE numbers (n BIGINT, day STRING) PARTITIONED BY (day)
+CREATE TABLE numbers (n BIGINT, label STRING) PARTITIONED BY (label)
 WITH ('connector' = 'filesystem', 'path' = '/tmp/scurry-no-such-folder', 'format' = 'csv', 'source.monitor-interval' = '1s');
 CREATE TABLE sink (n BIGINT) WITH ('connector' = 'print', 'print-identifier' = '${secret:word}');
 """  # noqa: E501
@@ -42,7 +42,7 @@ def compiled(on: Java, sql: str, **options: str) -> Compiled:
     ("sql", "refusal", "why"),
     [
         (TABLES + COPY + " /*+ OPTIONS('path' = '/tmp') */", Refusal.CANNOT, "OPTIONS hint"),
-        (TABLES + COPY + " WHERE day = '${secret:word}'", Refusal.CANNOT, "a secret stands elsewhere"),
+        (TABLES + COPY + " WHERE label = '${secret:word}'", Refusal.CANNOT, "a secret stands elsewhere"),
         (TABLES + "CREATE VIEW v AS SELECT '${secret:x}' AS x FROM numbers;" + COPY, Refusal.CANNOT, "a secret stands"),
         ("SET 'execution.runtime-mode' = 'batch';" + TABLES + COPY, Refusal.CANNOT, "its mode is batch"),
         ("SET 'table.exec.uid.generation' = 'DISABLED';" + TABLES + COPY, Refusal.CANNOT, "uid.generation itself"),
@@ -50,7 +50,7 @@ def compiled(on: Java, sql: str, **options: str) -> Compiled:
         (TABLES + COPY.replace(" n ", " m "), Refusal.SCRIPT, "Column 'm' not found"),
         (TABLES, Refusal.SCRIPT, "the script has no INSERT INTO"),
         (TABLES.replace("'print'", "'kafka'", 1) + COPY, Refusal.MISSING, "kafka"),
-        (TABLES.replace("'/tmp/", "'s3://bucket/") + COPY + " WHERE day = 'x'", Refusal.MISSING, "'s3'"),
+        (TABLES.replace("'/tmp/", "'s3://bucket/") + COPY + " WHERE label = 'x'", Refusal.MISSING, "'s3'"),
     ],
 )
 def test_what_is_not_compiled_says_why(on: Java, sql: str, refusal: Refusal, why: str) -> None:
