@@ -8,7 +8,7 @@ import secrets
 import shutil
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from threading import Lock
@@ -23,7 +23,7 @@ from scurry.flink.rest import FlinkRest, JarRequest
 from scurry.model.errors import ScurryError
 from scurry.model.reporting import SilentReporter
 from scurry.targets.job_graphs import Asking, graph_request
-from tests.proof.cases import Take
+from tests.proof.cases import Kind, Take
 from tests.proof.programs import tag_of
 
 if TYPE_CHECKING:
@@ -111,6 +111,8 @@ class RealFlink:
         self._told: dict[str, _Told] = {}
         self._jars: dict[str, str] = {}
         self._uploading = Lock()
+        self._python = Lock()
+        """a JobManager runs the main() of one Python program at a time: of two, one has no job"""
 
     def leave(self, old: Desired, case: Case) -> Left:
         """Run an old version until it has counted, and end it with a snapshot."""
@@ -160,7 +162,8 @@ class RealFlink:
         told = _Told(tag=tag_of(version))
         told = dataclasses.replace(told, before=len(self._tagged(told)))
         try:
-            job = self._rest.run(jar, started)
+            with self._python if version.kind is Kind.PYTHON else nullcontext():
+                job = self._rest.run(jar, started)
         except ScurryError as error:
             raise Failed(Outcome.REFUSED, getattr(error, "cause", "") or error.message) from error
         self._told[job] = told
@@ -270,8 +273,10 @@ def _until(condition: Callable[[], object], what: str) -> None:
 
 
 def _cause(text: str) -> str:
-    causes: list[str] = re.findall(r"Caused by: (.*)", text) or [text.strip().split("\n")[0]]
-    causes = [cause for cause in causes if "scurry-sql-error" not in cause] or causes
+    # The SQL runner tells the messages of all causes itself.
+    told = re.search(r"scurry-sql-error statement.*?\n(.*?)\nscurry-sql-error end", text, re.DOTALL)
+    causes = told[1].split("scurry-sql-error cause\n") if told else re.findall(r"Caused by: (.*)", text)
+    causes = [cause.strip().partition("\n")[0] for cause in causes or [text.strip()]]
     shown = re.sub(r"(?:[a-z0-9_]+\.)+([A-Z]\w*)", r"\1", causes[-1]).strip()
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
 
