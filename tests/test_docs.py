@@ -72,7 +72,8 @@ def test_every_command_and_everything_that_it_takes_says_what_it_is_for(name: st
     command = _COMMANDS[name]
     assert command.help
     assert command.help.strip().split("\n")[0].endswith(".")
-    for parameter in command.params:
+    shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+    for parameter in shown:
         assert parameter.help, f"{name}: {parameter.name} has no help"
         assert parameter.help.endswith("."), f"{name}: the help of {parameter.name} is no sentence"
 
