@@ -88,7 +88,7 @@ class Failed(Exception):
     def __init__(self, outcome: Outcome, text: str) -> None:
         super().__init__(text)
         self.outcome = outcome
-        self.why = _cause(text)
+        self.why = cause_of(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,7 @@ class RealFlink:
                 self._end(job)
         except Failed as failed:
             return Happened(outcome=failed.outcome, why=failed.why, seconds=round(time.monotonic() - began, 1))
-        counts = _judged(self._counted(job), left.counts, exactly=case.take is not Take.CHECKPOINT)
+        counts = judged(self._counted(job), left.counts, exactly=case.take is not Take.CHECKPOINT)
         return Happened(outcome=Outcome.RUNS, counts=counts, seconds=round(time.monotonic() - began, 1))
 
     # Jobs
@@ -250,7 +250,7 @@ class RealFlink:
         return [(label, key, count) for label, key, count in found]
 
 
-def _judged(new: dict[str, list[int]], old: dict[str, int], *, exactly: bool) -> Counts:
+def judged(new: dict[str, list[int]], old: dict[str, int], *, exactly: bool) -> Counts:
     """Say how the first counts of the new version follow the last ones of the old."""
     if not old or not new:
         return Counts.UNTOLD
@@ -272,7 +272,8 @@ def _until(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.1)
 
 
-def _cause(text: str) -> str:
+def cause_of(text: str) -> str:
+    """Return the last cause in a stack trace, in short."""
     # The SQL runner tells the messages of all causes itself.
     told = re.search(r"scurry-sql-error statement.*?\n(.*?)\nscurry-sql-error end", text, re.DOTALL)
     causes = told[1].split("scurry-sql-error cause\n") if told else re.findall(r"Caused by: (.*)", text)
