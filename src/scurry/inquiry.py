@@ -182,7 +182,9 @@ class Inquiry:
         """Return the graph with what its operators registered when they were opened, and what Flink says of it."""
         if opened is None:
             graph_only = self._desired.upgrade.state_check is StateCheck.GRAPH
-            why = "states are not compared, since upgrade.state_check is graph" if graph_only else "it was not opened"
+            why = "it is not opened: of Python programs, only the Python functions are"
+            if graph_only:
+                why = "states are not compared, since upgrade.state_check is graph"
             return unopened(graph, why), ()
         guessed = _backend({**defaults, **self._desired.config})
         heads = for_new_ids(read.heads, graph)

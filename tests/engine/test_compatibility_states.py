@@ -323,3 +323,13 @@ def test_a_key_that_could_not_be_read_is_unknown() -> None:
     hidden = type(LONG)(name="?", serializer="shop.Key$Snapshot", known=False)
     found = judge(snapshot(held("counts", COUNT, key=hidden)), program(wanted("counts", COUNT, key=hidden)))
     assert found.fit is Fit.UNKNOWN
+
+
+def test_a_source_that_was_not_opened_is_known_by_its_connector() -> None:
+    splits = State(name="SourceReaderState", kind=StateKind.OPERATOR_LIST, type=simple("Bytes"))
+    old = snapshot(held("in", splits))
+    new = wanted("in", states=None, source="shop.KafkaSource")
+    for connector, fit in (("shop.KafkaSource", Fit.FITS), ("shop.FileSource", Fit.BLOCKED)):
+        given = Circumstances(before=program(wanted("in", splits, source=connector)))
+        assert judge(old, program(new), given=given).fit is fit
+    assert judge(old, program(wanted("in", states=None))).fit is Fit.UNKNOWN

@@ -14,7 +14,7 @@ import msgspec
 
 from scurry.engine.compatibility_finished import Chains
 from scurry.engine.compatibility_matching import Matching, match, same_but_for_random
-from scurry.engine.compatibility_states import Look, indexed, judge_states, new_state
+from scurry.engine.compatibility_states import SOURCE_STATE, Look, indexed, judge_states, new_state
 from scurry.engine.compatibility_types import Step
 from scurry.engine.compatibility_versions import backend_name, backend_remarks, series, version_remarks, writer
 from scurry.model.compatibility import (
@@ -29,9 +29,6 @@ from scurry.model.state import GraphOperator, JobGraph, OperatorState, SnapshotS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
-
-_SOURCE = "SourceReaderState"
-"""the state of a source: bytes of its own, whose meaning no file tells"""
 
 
 class Language(StrEnum):
@@ -204,7 +201,7 @@ class _Bench:
 
     def _source(self, state: StateVerdict, old: OperatorState, new: GraphOperator) -> StateVerdict:
         """Judge a source's positions, which are bytes of its connector's own: which one that was, no file tells."""
-        if state.name != _SOURCE or state.fate is not StateFate.SAME or self._look.same_program:
+        if state.name != SOURCE_STATE or state.fate is not StateFate.SAME or self._look.same_program:
             return state
         recorded = self._recorded.get(old.id)
         was = recorded.source if recorded else None

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _OPERATOR = frozenset({StateKind.OPERATOR_LIST, StateKind.OPERATOR_UNION})
 _PYTHON_PREFIX = "python-state-"
 """what PyFlink puts before the name of a descriptor, in Flink's file"""
+SOURCE_STATE = "SourceReaderState"
+"""the positions of a source: bytes of its connector's own"""
 UNREAD = "(not read)"
 """as the name of a state: what the snapshot holds more of an operator, and could not be read"""
 _TTL_BOTH_WAYS = (2, 2)
@@ -138,8 +140,8 @@ def _without_looking(before: State, operator: GraphOperator, look: Look) -> Answ
     """The new version was not opened, so nothing is known of its states but what no version could restore."""
     if before.type and (removed := find_removed(before.type, look.step)):
         return removed
-    if look.same_program:
-        return SAME
+    if look.same_program or (before.name == SOURCE_STATE and operator.source is not None):
+        return SAME  # every connector's positions are bytes here; whether it is the same one, `_source` judges
     because = operator.unknown_because or "what the new version registers is not known"
     return Answer(fate=StateFate.UNKNOWN, reason=because)
 
