@@ -26,6 +26,7 @@ from tests.proof.cases import BACKEND, Kind, Version
 
 if TYPE_CHECKING:
     from scurry.model.desired import Artifact
+    from scurry.spec.load import LoadedApplication
 
 HERE = Path(__file__).parent
 ORDERS = HERE / "java" / "Orders.java"
@@ -110,13 +111,8 @@ class Programs:
         )
 
     def _sql(self, statements: tuple[str, ...], flink: str, running: Running) -> Artifact:
-        text = ";\n".join(statements)
-        folder = self.folder / "sql" / hashlib.sha256(text.encode()).hexdigest()[:16]
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "scurry.yaml").write_text("targets: {local: {kind: local}}\n")
-        (folder / "proof.sql").write_text(f"{text};\n")
-        (folder / "proof.yaml").write_text(f'name: proof\nflink: "{flink}"\ncode: {{sql: proof.sql}}\n')
-        loaded = load_application(folder / "proof.yaml", environment=None, project=load_project(folder))
+        with self._building:
+            folder, loaded = self._script(";\n".join(statements), flink)
         return build(
             loaded.application,
             self.bench,
@@ -125,6 +121,14 @@ class Programs:
             flink_version=flink,
             running=running,
         )
+
+    def _script(self, text: str, flink: str) -> tuple[Path, LoadedApplication]:
+        folder = self.folder / "sql" / hashlib.sha256(text.encode()).hexdigest()[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "scurry.yaml").write_text("targets: {local: {kind: local}}\n")
+        (folder / "proof.sql").write_text(f"{text};\n")
+        (folder / "proof.yaml").write_text(f'name: proof\nflink: "{flink}"\ncode: {{sql: proof.sql}}\n')
+        return folder, load_application(folder / "proof.yaml", environment=None, project=load_project(folder))
 
     def _config(self, version: Version, flink: str) -> dict[str, str]:
         config = {BACKEND: "hashmap", "restart-strategy.type": "none", **_TIMES, **version.config}

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 Tell: TypeAlias = "Callable[[str], None]"
 
 
+_LONGEST = 1000
+"""characters of an error"""
+
+
 class _Locks:
     """A lock for each old version: what several cases begin with is run once."""
 
@@ -97,8 +101,8 @@ class Trial:
             running = {pool.submit(one, case): case for case in cases}
             for done in as_completed(running):
                 if error := done.exception():
-                    self.tell("".join(traceback.format_exception(error)[-3:]))
-                told = done.result() if not error else f"not tried: {error!r}"
+                    self.tell("".join(traceback.format_exception(error)[-3:])[:_LONGEST])
+                told = done.result() if not error else f"not tried: {repr(error)[:_LONGEST]}"
                 if told:
                     self.tell(f"{self.version} {running[done].name}: {told}")
 
