@@ -53,6 +53,8 @@ class Case:
     before: Version
     after: Version
     take: Take = Take.CANONICAL
+    anew: bool = False
+    """it means that what is counted begins anew"""
     old_flinks: bool = False
     """it is tried on Flink 1.18 and 1.19, too"""
     only: tuple[str, ...] = ()
@@ -240,14 +242,14 @@ OPERATORS = (
 STATES = (
     keeping("state-added", "a state added to an operator", "long", "long+other"),
     keeping("state-removed", "a state of an operator removed", "long+other", "long"),
-    keeping("state-renamed", "a state renamed", "long", "other"),
+    keeping("state-renamed", "a state renamed", "long", "other", anew=True),
     keeping("primitive-retyped", "value state, `Long` → `String`", "long", "string", old_flinks=True),
     keeping("primitive-narrowed", "value state, `Long` → `Integer`", "long", "int"),
     keeping("pojo-same", "nothing in a POJO", "pojo-same"),
     keeping("pojo-field-added", "field added to a POJO", "pojo-field-added", old_flinks=True),
     keeping("pojo-field-removed", "field of a POJO removed", "pojo-field-removed", old_flinks=True),
     keeping("pojo-field-retyped", "field of a POJO, `long` → `int`", "pojo-field-retyped", old_flinks=True),
-    keeping("pojo-field-renamed", "field of a POJO renamed", "pojo-field-renamed"),
+    keeping("pojo-field-renamed", "field of a POJO renamed", "pojo-field-renamed", anew=True),
     keeping("pojo-renamed", "class of a POJO renamed", "pojo-renamed"),
     keeping("pojo-nested", "field added to a POJO in a POJO", "pojo-nested"),
     keeping("pojo-to-kryo", "a POJO becomes none (Kryo)", "pojo-to-kryo"),
@@ -344,6 +346,7 @@ WINDOWS = (
         change="size of a tumbling window",
         before=line(WINDOW),
         after=newer(ONE, f"{WINDOW} days=9998"),
+        anew=True,
         old_flinks=True,
     ),
     Case(
@@ -357,6 +360,7 @@ WINDOWS = (
         change="tumbling window → session window",
         before=line(WINDOW),
         after=newer(ONE, f"{WINDOW} kind=session"),
+        anew=True,
     ),
     Case(
         name="window-to-global",
@@ -453,6 +457,9 @@ FLINKS = (
     upgraded("pojo", "Flink 1.20.5 → 2.3.0, a POJO as state", f"{COUNT} case=pojo-same timers=yes"),
     upgraded("pojo-field-added", "Flink 1.20.5 → 2.3.0, and a field added", f"{COUNT} case=pojo-field-added"),
     upgraded("kryo", "Flink 1.20.5 → 2.3.0, a class written by Kryo", f"{COUNT} case=kryo-same"),
+    upgraded(
+        "kryo-rich", "Flink 1.20.5 → 2.3.0, a class of texts, lists and maps written by Kryo", f"{COUNT} case=kryo-rich"
+    ),
     upgraded("list", "Flink 1.20.5 → 2.3.0, list and map state", f"{COUNT} case=list+other"),
     upgraded("avro", "Flink 1.20.5 → 2.3.0, an Avro record", f"{COUNT} case=avro"),
     upgraded("enum", "Flink 1.20.5 → 2.3.0, an enum with more constants", f"{COUNT} case=enum-constant-added"),

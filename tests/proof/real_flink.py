@@ -11,7 +11,7 @@ from collections import defaultdict
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
-from threading import Lock
+from threading import Lock, Semaphore
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -113,17 +113,27 @@ class RealFlink:
         self._uploading = Lock()
         self._python = Lock()
         """a JobManager runs the main() of one Python program at a time: of two, one has no job"""
+        self._workers = Semaphore(2)
+        """Python's processes need more memory than others"""
 
     def leave(self, old: Desired, case: Case) -> Left:
         """Run an old version until it has counted, and end it with a snapshot."""
+        with self._workers if case.before.kind is Kind.PYTHON else nullcontext():
+            return self._leave(old, case)
+
+    def try_new(self, new: Desired, left: Left, case: Case) -> Happened:
+        """Start a new version from what the old one left, and see."""
+        with self._workers if case.after.kind is Kind.PYTHON else nullcontext():
+            return self._try_new(new, left, case)
+
+    def _leave(self, old: Desired, case: Case) -> Left:
         job = self._run(self._request(old), case.before, None)
         tells = case.before.tells
         _until(lambda: self._alive(job) and self._is_full(job, tells=tells), f"{job} has state")
         location = self._cancelled(job) if case.take is Take.CHECKPOINT else self._stopped(job, case.take)
         return Left(location=location, counts={where: found[-1] for where, found in self._counted(job).items()})
 
-    def try_new(self, new: Desired, left: Left, case: Case) -> Happened:
-        """Start a new version from what the old one left, and see."""
+    def _try_new(self, new: Desired, left: Left, case: Case) -> Happened:
         began = time.monotonic()
         try:
             job = self._run(self._request(new), case.after, left.location)
@@ -277,6 +287,8 @@ def cause_of(text: str) -> str:
     # The SQL runner tells the messages of all causes itself.
     told = re.search(r"scurry-sql-error statement.*?\n(.*?)\nscurry-sql-error end", text, re.DOTALL)
     causes = told[1].split("scurry-sql-error cause\n") if told else re.findall(r"Caused by: (.*)", text)
+    of_python = re.findall(r"^\w+(?:Error|Exception): .*", text, re.MULTILINE)
+    causes = of_python or causes
     causes = [cause.strip().partition("\n")[0] for cause in causes or [text.strip()]]
     shown = re.sub(r"(?:[a-z0-9_]+\.)+([A-Z]\w*)", r"\1", causes[-1]).strip()
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
@@ -293,7 +305,7 @@ def real_flink(programs: Programs, version: str) -> Iterator[RealFlink]:
         state_directory=folder / "state",
         slots=_SLOTS,
         job_manager_memory=704 * MIB,
-        task_manager_memory=1024 * MIB,
+        task_manager_memory=1536 * MIB,
         config={},
     )
     try:

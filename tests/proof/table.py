@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from scurry.model.compatibility import Fit
 from tests.proof.real_flink import Counts, Happened, Outcome
 from tests.proof.records import Records
-from tests.proof.trial import agree
+from tests.proof.trial import agree, went_well
 from tests.proof.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -53,14 +53,24 @@ class Found:
         """What counts it: `right`, `unknown`, or which mistake it is."""
         if self.verdict.fit is Fit.UNKNOWN:
             return "unknown"
-        if agree(self.verdict, self.happened):
+        if agree(self.verdict, self.happened, self.case):
             return "right"
         return "false blocked" if self.verdict.fit is Fit.BLOCKED else "false fits"
 
     @property
+    def done(self) -> str:
+        """What Flink did."""
+        if self.happened.outcome is not Outcome.RUNS:
+            return self.happened.outcome.value
+        if not went_well(self.happened, self.case):
+            return "wrong"
+        words = {Counts.ON: "runs, counts on", Counts.ANEW: "runs, anew"}
+        return words.get(self.happened.counts, "runs")
+
+    @property
     def cell(self) -> str:
         """The two, for the table."""
-        told = f"{self.verdict.fit.value} · {_done(self.happened)}"
+        told = f"{self.verdict.fit.value} · {self.done}"
         return told if self.mark in {"right", "unknown"} else f"**{told}** ({self.mark})"
 
 
@@ -125,15 +135,8 @@ def _notes(all_found: Sequence[Found]) -> Iterator[str]:
             yield f"## {title}\n"
             for each in those:
                 yield f"- {each.case.change}, Flink {each.version}: {'; '.join(each.verdict.why)}"
-                yield f"  Flink: {_done(each.happened)}{': ' if each.happened.why else ''}{_plain(each.happened.why)}"
+                yield f"  Flink: {each.done}{': ' if each.happened.why else ''}{_plain(each.happened.why)}"
             yield ""
-
-
-def _done(happened: Happened) -> str:
-    if happened.outcome is not Outcome.RUNS:
-        return happened.outcome.value
-    words = {Counts.ON: "runs, counts on", Counts.ANEW: "runs, anew", Counts.WRONG: "wrong", Counts.UNTOLD: "runs"}
-    return words[happened.counts]
 
 
 def _plain(text: str) -> str:

@@ -39,6 +39,8 @@ def test_counts_go_on_where_the_old_version_left_them(
     [
         (Fit.FITS, Outcome.RUNS, Counts.ON, "right"),
         (Fit.FITS, Outcome.RUNS, Counts.WRONG, "false fits"),
+        (Fit.FITS, Outcome.RUNS, Counts.ANEW, "false fits"),
+        (Fit.BLOCKED, Outcome.RUNS, Counts.ANEW, "right"),
         (Fit.FITS, Outcome.FAILED, Counts.UNTOLD, "false fits"),
         (Fit.DROPS, Outcome.REFUSED, Counts.UNTOLD, "false fits"),
         (Fit.BLOCKED, Outcome.REFUSED, Counts.UNTOLD, "right"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from scurry.model.errors import ScurryError
-from tests.proof.real_flink import Happened, Outcome, real_flink
+from tests.proof.real_flink import Counts, Happened, Outcome, real_flink
 from tests.proof.records import Records
 from tests.proof.verdicts import Verdict, compared, in_short
 
@@ -143,17 +143,21 @@ class Trial:
         began = time.monotonic()
         found = in_short(compared(self.programs, old, new, location=left.location, take=case.take))
         records.keep(f"verdicts/{case.name}", key, found)
-        mark = "" if agree(found, known) else "  <== DIFFERS"
+        mark = "" if agree(found, known, case) else "  <== DIFFERS"
         return f"{found.fit.value} ({time.monotonic() - began:.1f} s); {_told(known)}{mark}"
 
 
-def agree(verdict: Verdict, happened: Happened) -> bool:
+def agree(verdict: Verdict, happened: Happened, case: Case) -> bool:
     """Whether a verdict was right; what was unknown is counted apart."""
     from scurry.model.compatibility import Fit
-    from tests.proof.real_flink import Counts
 
-    went_well = happened.outcome is Outcome.RUNS and happened.counts is not Counts.WRONG
-    return verdict.fit is Fit.UNKNOWN or (verdict.fit is not Fit.BLOCKED) == went_well
+    return verdict.fit is Fit.UNKNOWN or (verdict.fit is not Fit.BLOCKED) == went_well(happened, case)
+
+
+def went_well(happened: Happened, case: Case) -> bool:
+    """Whether a new version ran, and with the values that were kept."""
+    wrong = happened.counts is Counts.WRONG or (happened.counts is Counts.ANEW and not case.anew)
+    return happened.outcome is Outcome.RUNS and not wrong
 
 
 def _told(happened: Happened) -> str:

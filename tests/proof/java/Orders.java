@@ -387,6 +387,8 @@ public final class Orders {
                 return value("state", Types.GENERIC(Opaque.class), n -> new Opaque(n), v -> ((Opaque) v).count);
             case "kryo-field-added":
                 return value("state", Types.GENERIC(OpaqueAdded.class), n -> new OpaqueAdded(n), v -> ((OpaqueAdded) v).count);
+            case "kryo-rich":
+                return value("state", Types.GENERIC(Rich.class), n -> new Rich(n), v -> ((Rich) v).count());
             case "enum-constant-added":
                 return value("state", Types.TUPLE(Types.LONG, Types.ENUM(More.class)), n -> Tuple2.of(n, More.ONE),
                         v -> ((Tuple2<Long, More>) v).f1 == More.ONE ? ((Tuple2<Long, More>) v).f0 : -1000);
@@ -828,6 +830,36 @@ public final class Orders {
 
         OpaqueAdded(long count) {
             this.count = count;
+        }
+    }
+
+    /** As people's classes are. */
+    public static final class Rich {
+        private final String text;
+        private final List<Long> list = new ArrayList<>();
+        private final Map<String, Long> map = new HashMap<>();
+        private final Opaque inner;
+        private final long[] numbers;
+        private final java.util.Date date;
+        private final Long boxed;
+        private final double real;
+        private final Turned none = null;
+
+        Rich(long count) {
+            text = "" + count;
+            list.add(count);
+            map.put("count", count);
+            inner = new Opaque(count);
+            numbers = new long[] {count};
+            date = new java.util.Date(count);
+            boxed = count;
+            real = count;
+        }
+
+        long count() {
+            boolean same = list.get(0).equals(boxed) && map.get("count").equals(boxed) && inner.count == boxed
+                    && numbers[0] == boxed && date.getTime() == boxed && real == boxed && none == null;
+            return same ? Long.parseLong(text) : -1000;
         }
     }
 
