@@ -271,10 +271,13 @@ def test_a_changed_python_element_type_is_blocked_since_flink_would_restore_it_w
     assert judge(python_snapshot(), before, given=Circumstances(before=before)).fit is Fit.FITS
 
 
-def test_a_changed_kind_of_python_state_is_blocked() -> None:
-    before = program(wanted("counts", value("count", python("LONG"))))
-    after = program(wanted("counts", State(name="count", kind=StateKind.LIST, type=python("LONG"))))
-    assert judge(python_snapshot(), after, given=Circumstances(before=before)).fit is Fit.BLOCKED
+def test_a_python_list_that_becomes_a_value_is_blocked_and_a_value_that_becomes_a_list_is_not() -> None:
+    one = program(wanted("counts", value("count", python("LONG"))))
+    several = program(wanted("counts", State(name="count", kind=StateKind.LIST, type=python("LONG"))))
+    assert judge(python_snapshot(), one, given=Circumstances(before=several)).fit is Fit.BLOCKED
+    assert judge(python_snapshot(), several, given=Circumstances(before=one)).fit is Fit.FITS
+    strings = program(wanted("counts", State(name="count", kind=StateKind.LIST, type=python("STRING"))))
+    assert judge(python_snapshot(), strings, given=Circumstances(before=one)).fit is Fit.BLOCKED
 
 
 def test_what_flinks_python_operators_register_by_themselves_is_nothing_to_tell() -> None:

@@ -147,7 +147,7 @@ def _without_looking(before: State, operator: GraphOperator, look: Look) -> Answ
 
 
 def _compared(before: State, after: State, look: Look) -> Answer:
-    if StateKind.OTHER not in {before.kind, after.kind} and before.kind is not after.kind:
+    if _is_another_kind(before, after):
         return Answer(
             fate=StateFate.INCOMPATIBLE, reason=f"it was {before.kind.value} and becomes {after.kind.value} state"
         )
@@ -164,6 +164,15 @@ def _compared(before: State, after: State, look: Look) -> Answer:
             _ttl(before, after, look),
         ]
     )
+
+
+def _is_another_kind(before: State, after: State) -> bool:
+    """Whether Flink refuses the kind, or a Python state would be read wrong: its values are lists of one (measured)."""
+    if StateKind.OTHER in {before.kind, after.kind}:
+        return False
+    kinds = before.kind, after.kind
+    grows = before.name.startswith(_PYTHON_PREFIX) and kinds == (StateKind.VALUE, StateKind.LIST)
+    return before.kind is not after.kind and not grows
 
 
 def _types(before: StateType | None, after: StateType | None, look: Look) -> Answer:

@@ -76,12 +76,12 @@ class Cell:
 
     def found(self):
         if self.kind == "list":
-            return next(iter(self.state.get()), None)
+            return next(reversed(list(self.state.get())), None)
         return self.state.get(0) if self.kind == "map" else self.state.value()
 
     def put(self, value) -> None:
         if self.kind == "list":
-            self.state.update([value])
+            self.state.update([self.made(0), value])
         elif self.kind == "map":
             self.state.put(0, value)
         else:
