@@ -34,7 +34,6 @@ PYTHON = (
     keeping("element-to-double", "element type, LONG → DOUBLE", "long", "double"),
     keeping("element-to-int", "element type, LONG → INT", "long", "int"),
     keeping("element-to-pickled", "element type, LONG → pickled", "long", "pickled"),
-    keeping("row-longer", "a field added to a row", "row", "wider-row"),
     keeping("value-to-list", "value state becomes list state", "long", "list-long"),
     keeping("list-to-value", "list state becomes value state", "list-long", "long"),
     keeping("value-to-map", "value state becomes map state", "long", "map-long"),

@@ -36,11 +36,12 @@ if TYPE_CHECKING:
     from tests.proof.cases import Case, Version
     from tests.proof.programs import Programs
 
-PATIENCE_S = 90.0
+PATIENCE_S = 60.0
 _ENDED = frozenset({"FAILED", "CANCELED", "FINISHED", "SUSPENDED"})
 _COUNTED = 3
 """records by key that a job counts before it is stopped"""
 _SLOTS = 6
+_CLUSTER_DIED = "The TaskExecutor is shutting down"
 _LONGEST = 220
 
 
@@ -192,6 +193,8 @@ class RealFlink:
     def _failure(self, job: str) -> Failed:
         _until(lambda: self._rest.exceptions(job), f"{job} says why it failed")
         text = self._rest.exceptions(job)[0].stacktrace
+        if _CLUSTER_DIED in text:
+            raise RuntimeError(text)
         began = bool(self._rest.job(job).vertices)  # a job whose master could not begin has none
         return Failed(Outcome.FAILED if began else Outcome.REFUSED, text)
 
@@ -305,8 +308,8 @@ def real_flink(programs: Programs, version: str) -> Iterator[RealFlink]:
         state_directory=folder / "state",
         slots=_SLOTS,
         job_manager_memory=704 * MIB,
-        task_manager_memory=1536 * MIB,
-        config={},
+        task_manager_memory=2304 * MIB,
+        config={"taskmanager.memory.jvm-metaspace.size": "900m"},  # each job has classes of its own, PyFlink's many
     )
     try:
         cluster = clusters.ensure(settings)

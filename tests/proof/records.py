@@ -26,6 +26,8 @@ T = TypeVar("T", Left, Happened, Verdict)
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     key: str
+    of: str = ""
+    """of a verdict: the key of what Flink did, that it is about"""
     content: msgspec.Raw
 
 
@@ -53,25 +55,29 @@ class Records:
         key = _digest(happened, self._code)
         return key, self._find(f"verdicts/{case.name}", key, Verdict)
 
-    def keep(self, name: str, key: str, content: Left | Happened | Verdict) -> None:
+    def keep(self, name: str, key: str, content: Left | Happened | Verdict, *, of: str = "") -> None:
         """Keep something."""
         path = self._folder / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".draft")
-        kept = _Kept(key=key, content=msgspec.Raw(msgspec.json.encode(content)))
+        kept = _Kept(key=key, of=of, content=msgspec.Raw(msgspec.json.encode(content)))
         draft.write_bytes(msgspec.json.format(msgspec.json.encode(kept)))
         draft.rename(path)
 
-    def any(self, case: Case, kind: str, type_: type[T]) -> T | None:
-        """Return what is known of a case, even if its code changed since."""
-        return self._find(f"{kind}/{case.name}", None, type_)
-
-    def _find(self, name: str, key: str | None, type_: type[T]) -> T | None:
-        path = self._folder / f"{name}.json"
-        if not path.is_file():
+    def both(self, case: Case) -> tuple[Happened, Verdict] | None:
+        """Return what Flink did with a case and what scurry said of that, if its code changed since or not."""
+        happened, verdict = self._read(f"happened/{case.name}"), self._read(f"verdicts/{case.name}")
+        if happened is None or verdict is None or verdict.of != happened.key:
             return None
-        kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
-        return msgspec.json.decode(kept.content, type=type_) if key in {None, kept.key} else None
+        return msgspec.json.decode(happened.content, type=Happened), msgspec.json.decode(verdict.content, type=Verdict)
+
+    def _find(self, name: str, key: str, type_: type[T]) -> T | None:
+        kept = self._read(name)
+        return msgspec.json.decode(kept.content, type=type_) if kept and key == kept.key else None
+
+    def _read(self, name: str) -> _Kept | None:
+        path = self._folder / f"{name}.json"
+        return msgspec.json.decode(path.read_bytes(), type=_Kept) if path.is_file() else None
 
 
 def code_digest() -> str:

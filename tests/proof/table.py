@@ -78,11 +78,10 @@ def found(folder: Path, versions: Sequence[str], cases: Sequence[Case]) -> list[
     """Return what is known of all cases."""
     records = {version: Records(folder, version) for version in versions}
     return [
-        Found(case=case, version=version, verdict=verdict, happened=happened)
+        Found(case=case, version=version, verdict=both[1], happened=both[0])
         for case in cases
         for version in versions
-        if (happened := records[version].any(case, "happened", Happened))
-        and (verdict := records[version].any(case, "verdicts", Verdict))
+        if (both := records[version].both(case))
     ]
 
 

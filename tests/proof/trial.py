@@ -85,7 +85,7 @@ class Trial:
     def judge(self, cases: Iterable[Case]) -> None:
         """Find out what scurry says of the cases that happened."""
         records = Records(self.programs.folder, self.version)
-        never_first = sorted(cases, key=lambda case: records.any(case, "verdicts", Verdict) is not None)
+        never_first = sorted(cases, key=lambda case: records.both(case) is not None)
         self._each(never_first, lambda case: self._judge(case, records))
 
     def wishes(self, case: Case) -> tuple[Desired, Desired]:
@@ -142,7 +142,7 @@ class Trial:
             return "its snapshot is gone"
         began = time.monotonic()
         found = in_short(compared(self.programs, old, new, location=left.location, take=case.take))
-        records.keep(f"verdicts/{case.name}", key, found)
+        records.keep(f"verdicts/{case.name}", key, found, of=happened)
         mark = "" if agree(found, known, case) else "  <== DIFFERS"
         return f"{found.fit.value} ({time.monotonic() - began:.1f} s); {_told(known)}{mark}"
 

@@ -23,8 +23,6 @@ TYPES = {
     "int": Types.INT,
     "double": Types.DOUBLE,
     "pickled": Types.PICKLED_BYTE_ARRAY,
-    "row": lambda: Types.ROW_NAMED(["count"], [Types.LONG()]),
-    "wider-row": lambda: Types.ROW_NAMED(["count", "note"], [Types.LONG(), Types.STRING()]),
 }
 
 
@@ -70,7 +68,7 @@ class Cell:
 
     def next(self) -> int:
         found = self.found()
-        count = (int(found[0] if self.type.endswith("row") else found) if found is not None else 0) + 1
+        count = (int(found) if found is not None else 0) + 1
         self.put(self.made(count))
         return count
 
@@ -88,9 +86,7 @@ class Cell:
             self.state.update(value)
 
     def made(self, count: int):
-        from pyflink.common import Row
-
-        made = {"string": str, "double": float, "row": Row, "wider-row": lambda n: Row(n, "new")}
+        made = {"string": str, "double": float}
         return made.get(self.type, int)(count)
 
 
