@@ -56,7 +56,8 @@ class Rehearsal:
         if not self.sinks_known:
             return (
                 "It WRITES to the real sinks, which only its program knows: what it processes is written twice. "
-                "Give it others by arguments or properties in the file, if it must not.",
+                "If it must not, give it others by arguments or properties in the file. Sinks whose state says where "
+                "they write, as Flink's FileSink, need another uid, too.",
             )
         told = [
             f"It WRITES to {table}, as {name!r} does: it cannot be replaced, {table.unfit or 'for a reason not known'}."
