@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tests.proof.cases import Case, Version
     from tests.proof.programs import Programs
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 _ENDED = frozenset({"FAILED", "CANCELED", "FINISHED", "SUSPENDED"})
 _COUNTED = 3
 """records by key that a job counts before it is stopped"""
