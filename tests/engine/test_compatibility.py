@@ -252,7 +252,7 @@ def test_from_1_to_2_is_a_warning_where_types_fit() -> None:
 
 @pytest.mark.parametrize("states", [(value("count", kryo("shop.Basket")),), None])
 @pytest.mark.parametrize("nested", [False, True])
-def test_kryo_of_flink_1_cannot_be_read_by_flink_2_whatever_is_known_of_the_new_version(
+def test_a_list_of_kryo_in_flink_1_cannot_be_read_by_flink_2_whatever_is_known_of_the_new_version(
     states: tuple[State, ...] | None, nested: bool
 ) -> None:
     basket = kryo("java.util.List")

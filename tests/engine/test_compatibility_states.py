@@ -197,6 +197,16 @@ def test_positions_of_one_connector_are_nothing_for_another() -> None:
 # What Flink says ----------------------------------------------------------------------------------------------
 
 
+def test_what_kryo_2_wrote_is_unknown_to_flink_2_whatever_flink_says_of_its_class() -> None:
+    old = snapshot(held("counts", value("count", kryo("X"))), metadata_version=4)
+    new = wanted("counts", value("count", kryo("X")))
+    unchanged = Circumstances(changed_classes=frozenset())
+    assert judge(old, program(new), given=unchanged).fit is Fit.UNKNOWN
+    assert judge(old, program(new), given=unchanged, resolutions=says(Resolution.AS_IS)).fit is Fit.UNKNOWN
+    other = wanted("counts", value("count", kryo("Y")))
+    assert judge(old, program(other), given=unchanged).fit is Fit.BLOCKED
+
+
 def says(resolution: Resolution, *, state: str = "count", part: str = "value") -> list[StateResolution]:
     return [
         StateResolution(
@@ -313,7 +323,7 @@ def test_a_type_that_only_one_side_tells_is_unknown_unless_the_program_is_the_sa
         sides = snapshot(held("counts", old)), program(wanted("counts", new))
         assert judge(*sides).fit is Fit.UNKNOWN
         assert judge(*sides, given=Circumstances(same_program=True)).fit is Fit.FITS
-    of_kryo = snapshot(held("counts", value("count", kryo("X"))), metadata_version=4)
+    of_kryo = snapshot(held("counts", value("count", kryo("java.util.List"))), metadata_version=4)
     assert judge(of_kryo, program(wanted("counts", value("count", None)))).fit is Fit.BLOCKED
 
 

@@ -286,6 +286,8 @@ def _by_flink(before: State, operator: GraphOperator, look: Look) -> Answer | No
         answers.append(answer if part == "value" else answer.within(part))
     if not answers:
         return None
+    if before.type and (removed := find_removed(before.type, look.step)):
+        answers.append(removed)
     if look.step.changed_classes is not None and before.type and (unseen := unseen_by_kryo(before.type, look.step)):
         answers.append(unseen)
     return worst(answers)
