@@ -191,6 +191,15 @@ def test_an_operator_state_whose_head_cannot_be_read_is_still_named() -> None:
     assert "is missing" in (files.operator().unread or "")
 
 
+def test_operator_state_that_holds_nothing_yet_is_read_all_the_same() -> None:
+    head = operator_head("a")
+    empty = OperatorHandle(4, (OperatorStateEntry("a", 1, 0, None),), inline(head))
+    (found,) = Files(Subtask(0, empty, None, None, None)).operator().states
+    assert (found.name, found.bytes) == ("a", 0)
+    assert found.type
+    assert found.type.name == "Long"
+
+
 def test_raw_state_is_said_not_to_be_read() -> None:
     raw = Subtask(0, None, None, keyed(inline(keyed_head("a"))), keyed(inline(b"timers")))
     operator = Files(raw).operator()

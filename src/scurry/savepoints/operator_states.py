@@ -228,7 +228,7 @@ def _sizes(handle: OperatorHandle) -> dict[str, int]:
     """Bytes of each state: one begins where the one before it ends."""
     sizes = {entry.name: 0 for entry in handle.states}
     starts = sorted((entry.start, entry.name) for entry in handle.states if entry.start is not None)
-    ends = [start for start, _ in starts[1:]] + [handle.size]
+    ends = [*(start for start, _ in starts[1:]), handle.size] if starts else []  # states may all be empty
     for (start, name), end in zip(starts, ends, strict=True):
         sizes[name] = max(end - start, 0)
     return sizes
