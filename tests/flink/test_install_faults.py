@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from scurry.flink import install_cache
 from scurry.flink.runtimes import Runtimes, version_of
 from scurry.model.errors import RuntimeUnavailable
 from tests.flink.package_index import flink_files, flink_source_archive, flink_wheel, tarball
@@ -283,3 +285,22 @@ def test_threads_of_one_process_do_not_harm_each_other(index: PackageIndex, cach
         thread.join(DEADLINE_S)
     assert homes == [cache / "flink" / "2.3.0"] * 4
     assert len(index.downloads) == 1
+
+
+def test_what_a_dying_pip_deletes_itself_meanwhile_is_gone_as_well(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = cache / "staging" / "left"
+    (left / "pip-build-tracker").mkdir(parents=True)
+    (left / "wheel").touch()
+    rmtree = shutil.rmtree
+
+    def vanishing(path: Path) -> None:
+        if (left / "pip-build-tracker").exists():
+            (left / "pip-build-tracker").rmdir()
+            raise FileNotFoundError(2, "No such file or directory", "pip-build-tracker")
+        rmtree(path)
+
+    monkeypatch.setattr(shutil, "rmtree", vanishing)
+    install_cache._delete(left)
+    assert not left.exists()

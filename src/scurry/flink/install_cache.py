@@ -322,5 +322,6 @@ def _folders(path: Path) -> list[Path]:
 def _delete(path: Path) -> None:
     if path.is_symlink() or path.is_file():
         path.unlink()
-    elif path.exists():
-        shutil.rmtree(path)
+    while path.exists():
+        with suppress(FileNotFoundError):  # a pip that was told to end deletes files of its own meanwhile
+            shutil.rmtree(path)
