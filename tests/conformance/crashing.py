@@ -114,7 +114,8 @@ def _verb(*command: str) -> Prepare:
 
 
 def _apply(*arguments: str, **spec: Any) -> Prepare:
-    return lambda survivor: ["apply", str(survivor.file(*arguments, **spec))]
+    # Whether the state fits is looked at before there is anything that a crash could leave behind.
+    return lambda survivor: ["apply", str(survivor.file(*arguments, state_check="off", **spec))]
 
 
 def _adjust(survivor: Survivor) -> list[str]:
