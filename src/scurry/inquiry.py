@@ -88,6 +88,8 @@ class Inquiry:
         self._start = start
         self._before = occasion.wrote(None if start.live else start.snapshot)
         self._same = self._before is not None and same_program(self._before, desired)
+        versions = {wish.flink_version for wish in (self._before, desired) if wish is not None}
+        self._options = {version: self._asked_options(version) for version in versions}
 
     def compared(self) -> Compatibility:
         """Return the verdict. Raises a `ScurryError` when one of the two sides could not be had."""
@@ -125,7 +127,7 @@ class Inquiry:
     def _read(self) -> SnapshotRead:
         """Read the snapshot; of a job that runs the newest checkpoint, which may be deleted while we look."""
         location = self._start.snapshot.location
-        options = self._options(self._before or self._desired)
+        options = self._options[(self._before or self._desired).flink_version]
         for pause in _PAUSES_S:
             self._eyes.clock.sleep(pause)
             try:
@@ -195,13 +197,13 @@ class Inquiry:
 
     def _defaults(self, desired: Desired) -> Mapping[str, str]:
         """Return what a program's job has where it says nothing itself."""
-        options = self._options(desired)
+        options = self._options[desired.flink_version]
         return {key: value for key, value in options.items() if key.startswith(_RELEVANT) and value != _MASKED}
 
-    def _options(self, desired: Desired) -> Mapping[str, str]:
+    def _asked_options(self, flink_version: str) -> Mapping[str, str]:
         defaults = self._occasion.defaults
         with suppress(ScurryError):  # a cluster that does not answer has what Flink itself has
-            return defaults(desired.flink_version) if defaults else {}
+            return defaults(flink_version) if defaults else {}
         return {}
 
     # Both

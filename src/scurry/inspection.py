@@ -35,11 +35,12 @@ class SnapshotFiles:
     def read(self, location: str, options: Mapping[str, str]) -> SnapshotRead:
         """Return what a snapshot holds. Raises `SnapshotNotFound`, `SnapshotUnreadable`, `StorageError`."""
         from scurry.savepoints.raw_heads import read_heads
-        from scurry.savepoints.snapshot import read_snapshot
+        from scurry.savepoints.snapshot import describe, load_metadata
         from scurry.savepoints.storage import AnyStorage
 
         storage = _Once(AnyStorage(options))
-        return SnapshotRead(state=read_snapshot(location, storage), heads=read_heads(location, storage))
+        metadata = load_metadata(location, storage)
+        return SnapshotRead(state=describe(location, metadata, storage), heads=read_heads(location, metadata, storage))
 
 
 class _Once:

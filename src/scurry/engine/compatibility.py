@@ -131,7 +131,6 @@ class _Bench:
         self._given = given
         self._allowed = allowed
         self._new = {operator.id: operator for operator in graph.operators}
-        self._old = {operator.id: operator for operator in snapshot.operators}
         self._recorded = _by_ids(given.before)
         self._look = Look(
             step=Step(

@@ -150,7 +150,7 @@ def _logging(place: Enclosure) -> str:
 
 
 def _frames(pairs: Iterable[tuple[str, str]]) -> bytes:
-    """Write pairs as `JobGraphs.read` reads them: each text with its length, an empty name at the end."""
+    """Write pairs as `Asked.read` reads them: each text with its length, an empty name at the end."""
     texts = [text for pair in pairs for text in pair]
     encoded = (text.encode() for text in (*texts, ""))
     return b"".join(struct.pack(">i", len(text)) + text for text in encoded)

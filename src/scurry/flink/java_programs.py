@@ -38,14 +38,15 @@ ECJ_PATH = f"org/eclipse/jdt/ecj/{ECJ_VERSION}/ecj-{ECJ_VERSION}.jar"
 _ECJ_SHA256 = "07e034c44a019c0c6394a06ee7b5c344e5518f6083c0fd046f2d8fd16a6760e2"
 
 _SQL_RUNNER = ("SqlRunner.java", "SqlScript.java", "StableUids.java", "PlanNames.java")
+_ASKING = ("Asked.java", "PackagedPrograms.java", "PythonFunctions.java", "GraphText.java")
 _PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "SqlRunner": _SQL_RUNNER,
-    "SqlCompiler": ("SqlCompiler.java", "SqlLimits.java", *_SQL_RUNNER),
-    "JobGraphs": ("JobGraphs.java", "PackagedPrograms.java", "PythonFunctions.java", "GraphText.java"),
+    "SqlCompiler": ("SqlCompiler.java", "SqlLimits.java", "Asked.java", *_SQL_RUNNER),
+    "JobGraphs": ("JobGraphs.java", *_ASKING),
     "StateProbe": (
         *("StateProbe.java", "StateProbeOpening.java", "StateProbeStates.java", "StateProbeStub.java"),
         *("StateProbeTask.java", "StateProbeVerdict.java"),
-        *("PackagedPrograms.java", "PythonFunctions.java", "GraphText.java"),
+        *_ASKING,
     ),
 }
 # Flink 1.18 to 2.3 all run on Java 11. There is no `--release`: a Java without a compiler lacks what it needs.

@@ -33,6 +33,7 @@ from scurry.model.fields import (
     FlinkVersion,
     Line,
     Misplaced,
+    OneOf,
     Options,
     Size,
     SpecModel,
@@ -91,64 +92,6 @@ def read_schedule(value: object) -> str:
     text = read_text(value)
     parse_schedule(text)
     return text
-
-
-def read_mode(value: object) -> UpgradeMode:
-    """Read an upgrade mode. Raises `ValueError`."""
-    known = [mode.value for mode in UpgradeMode]
-    if value not in known:
-        raise ValueError(f"{describe(value)} is not an upgrade mode: {', '.join(known)}")
-    return UpgradeMode(str(value))
-
-
-def read_recovery(value: object) -> RecoveryPolicy:
-    """Read what is done about a job that goes bad. Raises `ValueError`."""
-    known = [policy.value for policy in RecoveryPolicy]
-    if value not in known:
-        raise ValueError(f"{describe(value)} is no way to recover: {', '.join(known)}")
-    return RecoveryPolicy(str(value))
-
-
-def read_drift(value: object) -> DriftPolicy:
-    """Read what is done about drift. Raises `ValueError`."""
-    known = [policy.value for policy in DriftPolicy]
-    if value not in known:
-        raise ValueError(f"{describe(value)} is nothing to do about drift: {', '.join(known)}")
-    return DriftPolicy(str(value))
-
-
-def read_source(value: object) -> RollbackSource:
-    """Read which state a rollback goes on from. Raises `ValueError`."""
-    known = [source.value for source in RollbackSource]
-    if value not in known:
-        raise ValueError(f"{describe(value)} is nothing to roll back from: {', '.join(known)}")
-    return RollbackSource(str(value))
-
-
-def read_state_check(value: object) -> StateCheck:
-    """Read how state is compared beforehand; YAML reads a bare `off` as false. Raises `ValueError`."""
-    known = [check.value for check in StateCheck]
-    if value is False:
-        return StateCheck.OFF
-    if value not in known:
-        raise ValueError(f"{describe(value)} is no way to check state: {', '.join(known)}")
-    return StateCheck(str(value))
-
-
-def read_unknown_state(value: object) -> UnknownState:
-    """Read what is done about state that could not be compared. Raises `ValueError`."""
-    known = [choice.value for choice in UnknownState]
-    if value not in known:
-        raise ValueError(f"{describe(value)} is nothing to do about unknown state: {', '.join(known)}")
-    return UnknownState(str(value))
-
-
-def read_sql_plans(value: object) -> SqlPlans:
-    """Read what an SQL application runs from. Raises `ValueError`."""
-    known = [choice.value for choice in SqlPlans]
-    if value not in known:
-        raise ValueError(f"{describe(value)} is nothing that an SQL application runs from: {', '.join(known)}")
-    return SqlPlans(str(value))
 
 
 def read_zone(value: object) -> str:
@@ -257,11 +200,7 @@ class Health(SpecModel):
 class Upgrade(SpecModel):
     """How a new revision takes over from the running one. A change restarts nothing."""
 
-    mode: Annotated[
-        UpgradeMode,
-        PlainValidator(read_mode),
-        WithJsonSchema({"type": "string", "enum": [mode.value for mode in UpgradeMode]}),
-    ] = Field(
+    mode: Annotated[UpgradeMode, OneOf(UpgradeMode, "is not an upgrade mode")] = Field(
         UpgradeMode.SAVEPOINT,
         description=(
             "`savepoint`: stop with a savepoint, start from it. `last-state`: start from the newest checkpoint; "
@@ -275,11 +214,7 @@ class Upgrade(SpecModel):
             "(by name or id where they have none)."
         ),
     )
-    state_check: Annotated[
-        StateCheck,
-        PlainValidator(read_state_check),
-        WithJsonSchema({"type": "string", "enum": [check.value for check in StateCheck]}),
-    ] = Field(
+    state_check: Annotated[StateCheck, OneOf(StateCheck, "is no way to check state")] = Field(
         StateCheck.FULL,
         description=(
             "How it is found out, while the old job still runs, whether the new one can take its state over. `full`: "
@@ -287,21 +222,13 @@ class Upgrade(SpecModel):
             "`main()` is run; states are not compared. `off`: nothing of the program is run beforehand."
         ),
     )
-    unknown_state: Annotated[
-        UnknownState,
-        PlainValidator(read_unknown_state),
-        WithJsonSchema({"type": "string", "enum": [choice.value for choice in UnknownState]}),
-    ] = Field(
+    unknown_state: Annotated[UnknownState, OneOf(UnknownState, "is nothing to do about unknown state")] = Field(
         UnknownState.WARN,
         description=(
             "What is done when not all of the state could be compared: `warn`, or `refuse` to change anything."
         ),
     )
-    sql: Annotated[
-        SqlPlans,
-        PlainValidator(read_sql_plans),
-        WithJsonSchema({"type": "string", "enum": [choice.value for choice in SqlPlans]}),
-    ] = Field(
+    sql: Annotated[SqlPlans, OneOf(SqlPlans, "is nothing that an SQL application runs from")] = Field(
         SqlPlans.PLAN,
         description=(
             "What an SQL application runs from. `plan`: from a compiled plan, made against the running one's, so that "
@@ -313,11 +240,7 @@ class Upgrade(SpecModel):
         True,
         description="Return to the last healthy revision, with its state, when the new one is not healthy in time.",
     )
-    rollback_from: Annotated[
-        RollbackSource,
-        PlainValidator(read_source),
-        WithJsonSchema({"type": "string", "enum": [source.value for source in RollbackSource]}),
-    ] = Field(
+    rollback_from: Annotated[RollbackSource, OneOf(RollbackSource, "is nothing to roll back from")] = Field(
         RollbackSource.STOP,
         description=(
             "`stop`: with the snapshot of the stop, untouched by the new revision; what that processed is processed "
@@ -409,11 +332,7 @@ class Application(SpecModel):
     )
     upgrade: Upgrade = Field(default_factory=Upgrade, description=Upgrade.__doc__)
     snapshots: Snapshots = Field(default_factory=Snapshots, description=Snapshots.__doc__)
-    recovery: Annotated[
-        RecoveryPolicy,
-        PlainValidator(read_recovery),
-        WithJsonSchema({"type": "string", "enum": [policy.value for policy in RecoveryPolicy]}),
-    ] = Field(
+    recovery: Annotated[RecoveryPolicy, OneOf(RecoveryPolicy, "is no way to recover")] = Field(
         RecoveryPolicy.RESTART,
         description=(
             "What the server does when the job goes bad after it was healthy. `restart`: a revision younger than a day "
@@ -421,11 +340,7 @@ class Application(SpecModel):
             "back to the last healthy revision, however old. `alert`: only tell. A change restarts nothing."
         ),
     )
-    drift: Annotated[
-        DriftPolicy,
-        PlainValidator(read_drift),
-        WithJsonSchema({"type": "string", "enum": [policy.value for policy in DriftPolicy]}),
-    ] = Field(
+    drift: Annotated[DriftPolicy, OneOf(DriftPolicy, "is nothing to do about drift")] = Field(
         DriftPolicy.REPAIR,
         description=(
             "What the server does when the job was cancelled or changed behind its back: `repair` or only `report`. "

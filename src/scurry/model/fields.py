@@ -8,11 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
 
 from scurry.model.values import SecretRef, Text, parse_duration, parse_size
+
+if TYPE_CHECKING:
+    from enum import StrEnum
 
 SECRET_SOURCES = ("env", "file", "secretsmanager")
 OLDEST_FLINK = (1, 18)
@@ -36,6 +40,28 @@ class Misplaced(ValueError):
         super().__init__(message)
         self.path = path
         self.of_key = of_key
+
+
+class OneOf:
+    """How a field that takes one of an enum's words is read, and its JSON Schema: `Annotated[Kind, OneOf(Kind, …)]`."""
+
+    def __init__(self, kind: type[StrEnum], complaint: str) -> None:
+        """`complaint` stands in a message between what was found and the words: `is not an upgrade mode`."""
+        self._kind = kind
+        self._complaint = complaint
+        self._words = [member.value for member in kind]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._read)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: object) -> dict[str, Any]:
+        return {"type": "string", "enum": self._words}
+
+    def _read(self, value: object) -> StrEnum:
+        word = "off" if value is False and "off" in self._words else value  # as YAML reads a bare `off`
+        if word not in self._words:
+            raise ValueError(f"{describe(value)} {self._complaint}: {', '.join(self._words)}")
+        return self._kind(str(word))
 
 
 def is_secret(value: object) -> bool:

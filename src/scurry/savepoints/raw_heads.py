@@ -20,7 +20,6 @@ from scurry.savepoints.handles import (
     plain,
 )
 from scurry.savepoints.heads import read_keyed_head, read_operator_head
-from scurry.savepoints.snapshot import load_metadata
 from scurry.savepoints.streams import StreamReader
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from scurry.savepoints.files import Storage
     from scurry.savepoints.handles import KeyedHandle, PlainStream
     from scurry.savepoints.heads import Head
-    from scurry.savepoints.metadata import Subtasks
+    from scurry.savepoints.metadata import Metadata, Subtasks
     from scurry.savepoints.reading import Cursor
 
 _MOST = 16
@@ -38,8 +37,8 @@ _TRIES = 3
 """heads in files of one operator, until one can be read"""
 
 
-def read_heads(location: str, storage: Storage) -> tuple[StateHeads, ...]:
-    """Return the heads of each operator that has any. Raises as `read_snapshot` does."""
+def read_heads(location: str, metadata: Metadata, storage: Storage) -> tuple[StateHeads, ...]:
+    """Return the heads of each operator of a snapshot that has any. Raises as `read_snapshot` does."""
     reader = StreamReader(location, storage)
     found = (
         StateHeads(
@@ -47,7 +46,7 @@ def read_heads(location: str, storage: Storage) -> tuple[StateHeads, ...]:
             keyed=_gathered(_keyed(entry.subtasks), reader, read_keyed_head),
             not_keyed=_gathered(_not_keyed(entry.subtasks), reader, read_operator_head),
         )
-        for entry in load_metadata(location, storage).operators
+        for entry in metadata.operators
     )
     return tuple(heads for heads in found if heads.keyed or heads.not_keyed)
 

@@ -31,7 +31,11 @@ def read_snapshot(location: str, storage: Storage, *, every_subtask: bool = Fals
     next one; `SnapshotUnreadable` when its `_metadata` is damaged; `StorageError`. What cannot be read of one operator
     is told in its `unread`.
     """
-    metadata = load_metadata(location, storage)
+    return describe(location, load_metadata(location, storage), storage, every_subtask=every_subtask)
+
+
+def describe(location: str, metadata: Metadata, storage: Storage, *, every_subtask: bool = False) -> SnapshotState:
+    """Return what a snapshot holds whose `_metadata` is read. Raises and takes arguments as `read_snapshot` does."""
     reader = StreamReader(location, storage)
     properties = metadata.properties
     return SnapshotState(

@@ -1,16 +1,13 @@
 package io.scurry;
 
-import java.io.DataInputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.lang.reflect.Field;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.HashMap;
@@ -40,30 +37,27 @@ import org.apache.flink.util.StringUtils;
 import org.apache.flink.util.TernaryBoolean;
 
 /**
- * Says what a program's job will be made of, as JSON, in the file that the request names. The request comes on standard
- * input, so that no secret is on a command line; when that ends early, whoever asked is gone, and so is this process.
+ * Says what a program's job will be made of, as JSON.
  */
 public final class JobGraphs {
-    private final Map<String, String> request = new HashMap<>();
     private final List<String> arguments = new ArrayList<>();
     private final Configuration configuration = new Configuration();
-    private volatile boolean answered;
+    private final Asked request;
 
-    private JobGraphs() {}
+    private JobGraphs(InputStream input) throws IOException {
+        request = Asked.read(input, configuration, (name, value) -> name.equals("argument") && arguments.add(value));
+    }
 
     public static void main(String[] args) throws Exception {
-        JobGraphs graphs = new JobGraphs();
         InputStream input = System.in;
-        graphs.read(new DataInputStream(input));
+        JobGraphs graphs = new JobGraphs(input);
         System.setIn(InputStream.nullInputStream());
-        graphs.endWith(input);
+        graphs.request.endWithWhoAsks(input);
         Runtime.getRuntime().addShutdownHook(new Thread(graphs::tellWhoEndedThis));
-        graphs.limit(Thread.currentThread(), Long.parseLong(graphs.request.getOrDefault("limit_ms", "0")));
+        String limit = graphs.request.get("limit_ms");
+        graphs.limit(Thread.currentThread(), limit == null ? 0 : Long.parseLong(limit));
         graphs.answer(graphs.described());
-        if (graphs.request.containsKey("orderly")) { // records a class-data archive, which happens at an orderly end
-            System.exit(0);
-        }
-        Runtime.getRuntime().halt(0);
+        graphs.request.end();
     }
 
     private Map<String, Object> described() {
@@ -119,7 +113,7 @@ public final class JobGraphs {
             throw new IllegalStateException("operators of no stream node: " + vertices);
         }
         result.put("operators", operators.values());
-        if (request.containsKey("python_states")) {
+        if (request.has("python_states")) {
             result.put("python_states", Files.readString(Path.of(request.get("python_states"))));
         }
         return result;
@@ -222,42 +216,7 @@ public final class JobGraphs {
         return otherwise;
     }
 
-    // What comes in, and what goes out
-
-    /** Pairs of name and value, each with its length in front; the first without a name is the last. */
-    private void read(DataInputStream input) throws IOException {
-        for (String name = text(input); !name.isEmpty(); name = text(input)) {
-            String value = text(input);
-            if (name.equals("argument")) {
-                arguments.add(value);
-            } else if (name.startsWith("option:")) {
-                configuration.setString(name.substring("option:".length()), value);
-            } else {
-                request.put(name, value);
-            }
-        }
-    }
-
-    private static String text(DataInputStream input) throws IOException {
-        byte[] bytes = new byte[input.readInt()];
-        input.readFully(bytes);
-        return new String(bytes, StandardCharsets.UTF_8);
-    }
-
-    private void endWith(InputStream input) {
-        Thread watch = new Thread(() -> {
-            try {
-                while (input.read() >= 0) {}
-            } catch (IOException closed) {
-                // the same
-            }
-            if (!answered) {
-                Runtime.getRuntime().halt(1);
-            }
-        }, "scurry-watch");
-        watch.setDaemon(true);
-        watch.start();
-    }
+    // What goes out
 
     /** Tells where main() is when the time is up. */
     private void limit(Thread main, long milliseconds) {
@@ -280,7 +239,7 @@ public final class JobGraphs {
     }
 
     private void tellWhoEndedThis() {
-        if (answered) {
+        if (request.isAnswered()) {
             return;
         }
         StringBuilder trace = new StringBuilder();
@@ -307,13 +266,7 @@ public final class JobGraphs {
         return result;
     }
 
-    private synchronized void answer(Map<String, Object> content) throws IOException {
-        if (!answered) {
-            Path answer = Path.of(request.get("answer"));
-            Path draft = answer.resolveSibling("draft");
-            Files.writeString(draft, GraphText.json(content), StandardCharsets.UTF_8);
-            Files.move(draft, answer, StandardCopyOption.ATOMIC_MOVE);
-            answered = true;
-        }
+    private void answer(Map<String, Object> content) throws IOException {
+        request.answer(GraphText.json(content));
     }
 }

@@ -1,15 +1,12 @@
 package io.scurry;
 
-import java.io.DataInputStream;
+import java.io.IOException;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -46,48 +43,29 @@ public final class SqlCompiler {
     private static final ConfigOption<String> TTL =
             ConfigOptions.key("table.exec.state.ttl").stringType().noDefaultValue();
 
-    private final Map<String, String> request = new HashMap<>();
     private final List<String> statements = new ArrayList<>();
     private final List<URL> jars = new ArrayList<>();
     private final Configuration options = new Configuration();
     private final Map<String, Object> answer = new LinkedHashMap<>();
 
-    private SqlCompiler() {}
+    private final Asked request;
+
+    private SqlCompiler() throws IOException {
+        request = Asked.read(System.in, options, this::take);
+    }
 
     public static void main(String[] args) throws Exception {
         SqlCompiler compiler = new SqlCompiler();
-        compiler.read(new DataInputStream(System.in));
         compiler.run();
-        Path path = Path.of(compiler.request.get("answer"));
-        Path draft = path.resolveSibling("answer.draft");
-        Files.write(draft, JSON.writeValueAsBytes(compiler.answer));
-        Files.move(draft, path, StandardCopyOption.ATOMIC_MOVE);
-        if (compiler.request.containsKey("orderly")) { // records a class-data archive, which happens at an orderly end
-            System.exit(0);
-        }
-        Runtime.getRuntime().halt(0);
+        compiler.request.answer(JSON.writeValueAsString(compiler.answer));
+        compiler.request.end();
     }
 
-    /** Pairs of name and value, each with its length in front; the first without a name is the last. */
-    private void read(DataInputStream input) throws Exception {
-        for (String name = text(input); !name.isEmpty(); name = text(input)) {
-            String value = text(input);
-            if (name.equals("statement")) {
-                statements.add(value);
-            } else if (name.equals("jar")) {
-                jars.add(Path.of(value).toUri().toURL());
-            } else if (name.startsWith("option:")) {
-                options.setString(name.substring("option:".length()), value);
-            } else {
-                request.put(name, value);
-            }
+    private boolean take(String name, String value) throws IOException {
+        if (name.equals("statement")) {
+            return statements.add(value);
         }
-    }
-
-    private static String text(DataInputStream input) throws Exception {
-        byte[] bytes = new byte[input.readInt()];
-        input.readFully(bytes);
-        return new String(bytes, StandardCharsets.UTF_8);
+        return name.equals("jar") && jars.add(Path.of(value).toUri().toURL());
     }
 
     private void run() {
@@ -96,7 +74,7 @@ public final class SqlCompiler {
         Thread.currentThread().setContextClassLoader(
                 new URLClassLoader(jars.toArray(new URL[0]), SqlCompiler.class.getClassLoader()));
         try {
-            if (request.containsKey("plan")) {
+            if (request.has("plan")) {
                 tryOut(script, PlanNames.parse(request.get("names")));
             } else {
                 compile(script);
