@@ -179,7 +179,8 @@ def _step(number: int) -> Step:
 
 
 def _outcome(number: int) -> Outcome:
-    return Outcome(snapshot=savepoint(f"savepoint-{number:012x}", minutes=number, job_id=f"{number:032x}"))
+    found = savepoint(f"savepoint-{number:012x}", minutes=number, job_id=f"{number:032x}", revision=1)
+    return Outcome(snapshot=found)
 
 
 def _spread(rates: list[float]) -> str:

@@ -295,11 +295,19 @@ def test_a_write_that_may_be_done_twice_is_done_again_when_its_answer_is_lost(
     outcome = Outcome(snapshot=savepoint("s1"))
     proxy.cut_at(COMMIT, delivers=delivers)
     remote.journal.finish_step(remote.lease, remote.operation, ordinal, outcome=outcome)
+    ordinal = remote.start(Action.SNAPSHOT)
+    outcome = Outcome(snapshot=savepoint("s2", revision=1))
+    proxy.cut_at(b"UPDATE step", delivers=delivers)
+    remote.journal.finish_step(remote.lease, remote.operation, ordinal, outcome=outcome)
+    ordinal = remote.start(Action.SUBMIT)
+    proxy.cut_at(b"UPDATE step", delivers=delivers)
+    remote.journal.finish_step(remote.lease, remote.operation, ordinal, error="refused")
     proxy.cut_at(b"UPDATE operation", delivers=delivers)
     remote.journal.finish_operation(remote.lease, remote.operation, OperationOutcome.DONE)
-    assert proxy.cuts == 3
+    assert proxy.cuts == 5
     history = remote.journal.history(APPLICATION)
-    assert (history.next_revision, history.resolved_triggers, len(history.snapshots)) == (2, 1, 1)
+    assert (history.next_revision, history.resolved_triggers, len(history.snapshots)) == (2, 2, 2)
+    assert history.resolved_submits == 1
     assert history.last
     assert history.last.outcome is OperationOutcome.DONE
 

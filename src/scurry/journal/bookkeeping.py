@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from scurry.journal.database import Database
     from scurry.model.snapshot import Snapshot
 
-_TRIGGERED = frozenset({Action.STOP, Action.SNAPSHOT})
+TRIGGERED = frozenset({Action.STOP, Action.SNAPSHOT})
+"""actions with a trigger id of ours, counted when their fate is known"""
+LANDING = frozenset({Action.SUBMIT, Action.RESCALE, Action.STOP, Action.CANCEL, Action.DISPOSE})
+"""actions that change more than their record and the snapshot that they brought: those that `land` knows"""
 
 
 def resolved(action: Action, *, times: int = 1) -> Counts:
     """Return what an attempt counts for whose fate is known now."""
-    return Counts(submits=times * (action is Action.SUBMIT), triggers=times * (action in _TRIGGERED))
+    return Counts(submits=times * (action is Action.SUBMIT), triggers=times * (action in TRIGGERED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,8 @@ def land(database: Database, application: str, landing: Landing, *, now: datetim
     operation, outcome = landing.operation, landing.outcome
     if outcome.snapshot:
         keep(database, application, outcome.snapshot)
+    if landing.action not in LANDING:
+        return
     match landing.action:
         case Action.SUBMIT:
             _make_current(database, application, operation)

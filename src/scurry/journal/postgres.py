@@ -18,7 +18,7 @@ from psycopg.types.numeric import Int8BinaryDumper
 
 from scurry.journal import postgres_statements
 from scurry.journal.postgres_server import Address, connect, in_doubt, make_ready, said, told, version
-from scurry.journal.postgres_statements import End
+from scurry.journal.postgres_statements import End, StepEnd
 from scurry.journal.process import default_owner
 from scurry.journal.rows import storable
 from scurry.journal.schema import MIGRATIONS
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from scurry.journal.database import Row, Value
     from scurry.journal.postgres_server import Connection
     from scurry.model.journal import Lease, OperationOutcome
-    from scurry.model.operation import Operation, Step
+    from scurry.model.operation import Operation, Outcome, Step
     from scurry.model.ports import Clock
 
 P = ParamSpec("P")
@@ -362,6 +362,13 @@ class PostgresJournal(SqlJournal):
             ordinal = postgres_statements.start_step(self.database, lease, operation, step, now=self._clock.now())
         return super().start_step(lease, operation, step) if ordinal is None else ordinal
 
+    def _finish_step(
+        self, lease: Lease, operation: int, ordinal: int, *, outcome: Outcome | None = None, error: str | None = None
+    ) -> None:
+        end = StepEnd(ordinal=ordinal, outcome=outcome, error=storable(error), at=self._clock.now())
+        if self.database.in_transaction or not postgres_statements.finish_step(self.database, lease, operation, end):
+            super().finish_step(lease, operation, ordinal, outcome=outcome, error=error)
+
     applications = _again(SqlJournal.applications, repeatable=True)
     positions = _again(SqlJournal.positions, repeatable=True)
     history = _again(SqlJournal.history, repeatable=True)
@@ -378,7 +385,7 @@ class PostgresJournal(SqlJournal):
     start_operation = _again(_start_operation, repeatable=False)
     finish_operation = _again(_finish_operation, repeatable=True)
     start_step = _again(_start_step, repeatable=False)
-    finish_step = _again(SqlJournal.finish_step, repeatable=True)
+    finish_step = _again(_finish_step, repeatable=True)
     drop_snapshot = _again(SqlJournal.drop_snapshot, repeatable=True)
     freeze = _again(SqlJournal.freeze, repeatable=True)
     thaw = _again(SqlJournal.thaw, repeatable=False)
