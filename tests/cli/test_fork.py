@@ -139,6 +139,15 @@ def test_a_frozen_name_is_not_forked_to(shop: Desk) -> None:
     assert copies(shop) == []
 
 
+def test_that_no_server_forks_is_told_with_where_to_do_it(shop: Desk) -> None:
+    result = shop.run(*FORK, "--server", "http://127.0.0.1:1", "--yes")
+    assert result.code == 2
+    told = " ".join(result.err.split())
+    assert "where its journal and the files of its snapshots are to be had, as on the server's own machine" in told
+    assert "leave --server out" in told
+    assert copies(shop) == []
+
+
 def gone_without_a_trace(desk: Desk) -> None:
     assert names(desk) == {"shop"}
     assert jobs(desk).keys() == {"shop"}

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 app = new_app()
 
+_HERE = (
+    "state is copied by this process, so run it in the project's folder where its journal and the files of its "
+    "snapshots are to be had, as on the server's own machine"
+)
+
 
 @app.command()
-@command(changes=True, here="state is copied by this process")
+@command(changes=True, here=_HERE)
 def fork(  # noqa: PLR0913, PLR0917 - each is an option of the command
     session: Session,
     application: options.Name,

@@ -173,7 +173,7 @@ def command(
             directory = given.pop("workspace", None)
             session = Session(directory=directory, **{name: given.pop(name) for name in shared if name != "workspace"})
             if here and session.server is not None:
-                raise Usage(f"--server: {here}; leave it out")
+                raise Usage(f"--server: {here}; leave --server out")
             try:
                 return function(session, **given)  # type: ignore[call-arg]  # the options are the function's own
             except KeyboardInterrupt as error:
