@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.proof.all_cases import GROUPS
+from tests.proof.cases import Kind
 from tests.proof.programs import Programs
 from tests.proof.table import found, page
 from tests.proof.trial import Trial
@@ -34,8 +35,11 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks compatibility", description=__doc__)
     parser.add_argument("--flink", action="append", choices=VERSIONS, help="only this version; may be given again")
     parser.add_argument("--only", default="", help="only changes whose name holds one of these, parted by commas")
+    kinds = [kind.value for kind in Kind]
+    parser.add_argument("--kind", action="append", choices=kinds, help="only programs of this kind; may be given again")
     parser.add_argument("--folder", type=Path, default=default_cache() / "compatibility-proof", help="what is kept")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="then begin no further change")
+    parser.add_argument("--once", action="store_true", help="ask for no verdict again only since the code changed")
     parser.add_argument("--table", action="store_true", help="only write the table of what is known")
     given = parser.parse_args(arguments)
     programs = Programs(given.folder)
@@ -43,10 +47,11 @@ def main(arguments: Sequence[str]) -> int:
     for version in () if given.table else given.flink or VERSIONS:
         trial = Trial(programs=programs, version=version, tell=_tell, deadline=began + 60 * given.minutes)
         trying = replace(trial, deadline=began + 60 * given.minutes * _TRYING)
-        cases = [case for case in _all() if case.is_for(version) and _wanted(case, given.only)]
-        trying.prepare([case for case in _all() if case.before.flink == version and _wanted(case, given.only)])
+        wanted = [case for case in _all() if _wanted(case, given)]
+        cases = [case for case in wanted if case.is_for(version)]
+        trying.prepare([case for case in wanted if case.before.flink == version])
         trying.happen(cases)
-        trial.judge(cases)
+        trial.judge(cases, once=given.once)
     everything = found(given.folder, VERSIONS, _all())
     PAGE.write_text(page(GROUPS, VERSIONS, everything), encoding="utf-8")
     wrong = [each for each in everything if each.mark.startswith("false")]
@@ -59,8 +64,9 @@ def _all() -> list[Case]:
     return [case for cases in GROUPS.values() for case in cases]
 
 
-def _wanted(case: Case, only: str) -> bool:
-    return any(part in case.name for part in only.split(","))
+def _wanted(case: Case, given: argparse.Namespace) -> bool:
+    of_kind = not given.kind or case.before.kind.value in given.kind
+    return of_kind and any(part in case.name for part in given.only.split(","))
 
 
 def _tell(text: str) -> None:

@@ -73,6 +73,7 @@ class Programs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._building = Lock()
+        self._wishes: dict[tuple[str, str, str], Desired] = {}
         self.runtimes = Runtimes(cache=default_cache(), reporter=SilentReporter())
         self.store = ArtifactStore(folder / "artifacts")
         self.secrets = LocalSecrets(folder)
@@ -84,6 +85,12 @@ class Programs:
 
     def wish(self, version: Version, flink: str, previous: Desired | None = None) -> Desired:
         """Return what a version wishes for; `previous` is what an SQL version's plan goes on from."""
+        known_as = repr(version), flink, previous.digest() if previous and version.kind is Kind.SQL else ""
+        if known_as not in self._wishes:
+            self._wishes[known_as] = self._wish(version, flink, previous)
+        return self._wishes[known_as]
+
+    def _wish(self, version: Version, flink: str, previous: Desired | None) -> Desired:
         flink = version.flink or flink
         config = self._config(version, flink)
         steps = tuple(step.format(input=self.input.as_uri(), tag=tag_of(version)) for step in version.steps)

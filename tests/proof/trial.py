@@ -82,10 +82,12 @@ class Trial:
         self._left(case, self.programs.wish(case.before, self.version), flink, records)
         return "left its state"
 
-    def judge(self, cases: Iterable[Case]) -> None:
-        """Find out what scurry says of the cases that happened."""
+    def judge(self, cases: Iterable[Case], *, once: bool = False) -> None:
+        """Find out what scurry says of the cases that happened; `once`: only where it was not asked yet."""
         records = Records(self.programs.folder, self.version)
         never_first = sorted(cases, key=lambda case: records.both(case) is not None)
+        if once:
+            never_first = [case for case in never_first if records.both(case) is None]
         self._each(never_first, lambda case: self._judge(case, records))
 
     def wishes(self, case: Case) -> tuple[Desired, Desired]:
