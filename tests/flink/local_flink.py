@@ -11,8 +11,8 @@ from urllib.request import urlopen
 from scurry.flink.cluster import ClusterSettings, LocalClusters
 from scurry.flink.install_cache import default_cache
 from scurry.flink.launch import CLUSTER_VARIABLE
-from scurry.flink.memory import MIB
 from scurry.flink.process import marked
+from scurry.model.flink_memory import MIB
 from tests.flink.conftest import Listening
 
 if TYPE_CHECKING:

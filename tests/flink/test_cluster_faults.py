@@ -23,17 +23,15 @@ from scurry.flink.configuration import configuration_file, options
 from scurry.flink.installed import FlinkRuntime, JavaRuntime
 from scurry.flink.launch import CLUSTER_VARIABLE
 from scurry.flink.memory import (
-    GIB,
-    MIB,
     job_manager_memory,
     machine_memory,
-    parse_size,
     suggested_job_manager,
     suggested_task_manager,
     task_manager_memory,
 )
 from scurry.flink.process import ProcessId, end, is_alive, send, spawn
 from scurry.model.errors import RuntimeUnavailable, ScurryError, TargetUnavailable, TargetUnsuitable, WorkspaceError
+from scurry.model.flink_memory import GIB, MIB, parse_memory
 from tests.flink.conftest import Listening
 from tests.flink.local_flink import family, until
 
@@ -274,7 +272,7 @@ def test_memory_fits_any_machine_and_adds_up(gib: int) -> None:
         size = suggested_task_manager(machine, task_managers=1, slots=slots)
         found = task_manager_memory(size, {})
         assert found.total == size
-        parts = {key.removeprefix("taskmanager.memory."): parse_size(text) for key, text in found.options.items()}
+        parts = {key.removeprefix("taskmanager.memory."): parse_memory(text) for key, text in found.options.items()}
         assert parts["task.heap.size"] >= 64 * MIB
         heap = (parts["framework.heap.size"] + parts["task.heap.size"]) // MIB
         assert f"-Xmx{heap}m" in found.flags
@@ -287,7 +285,7 @@ def test_memory_options_of_the_user_are_obeyed() -> None:
     config = {"taskmanager.memory.process.size": "2g", "taskmanager.memory.managed.size": "512 mb"}
     found = task_manager_memory(GIB, config)
     assert found.total == 2 * GIB
-    assert parse_size(found.options["taskmanager.memory.managed.size"]) == 512 * MIB
+    assert parse_memory(found.options["taskmanager.memory.managed.size"]) == 512 * MIB
     assert "-Xmx700m" in job_manager_memory(None, {"jobmanager.memory.heap.size": "700m"}).flags
     with pytest.raises(TargetUnsuitable, match="too little for a TaskManager"):
         task_manager_memory(500 * MIB, {})

@@ -18,9 +18,9 @@ import msgspec
 
 from scurry.flink.cluster import ClusterSettings, LocalClusters
 from scurry.flink.connection import RestSettings
-from scurry.flink.memory import MIB
 from scurry.flink.rest import FlinkRest, JarRequest
 from scurry.model.errors import ScurryError
+from scurry.model.flink_memory import MIB
 from scurry.model.reporting import SilentReporter
 from scurry.targets.job_graphs import Asking, graph_request
 from tests.proof.cases import Kind, Take

@@ -10,8 +10,8 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scurry.flink import memory
 from scurry.model.errors import TargetUnsuitable
+from scurry.model.flink_memory import is_memory_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,7 +133,7 @@ def options(settings: ClusterSettings, directory: Path) -> dict[str, str]:
             # The new names came with 1.20 (FLINK-34255) and 2.0; the old ones are understood by all up to 2.3.
             key = keys[0] if parts(settings.flink.version) >= (1, 20) else keys[1]
             own[key] = (settings.state_directory / name).absolute().as_uri()
-    users = {key: value for key, value in settings.config.items() if not memory.is_memory_option(key)}
+    users = {key: value for key, value in settings.config.items() if not is_memory_option(key)}
     return {**own, **{key: value for key, value in users.items() if not key.startswith("env.java.opts")}}
 
 

@@ -1,30 +1,28 @@
-"""How much memory the processes of a local cluster get: Flink's memory model, which its shell scripts work out.
+"""How much memory the processes of a local cluster get, by what this machine has; Flink's scripts ask for it all.
 
-After the documentation's pages "Set up Flink's Process Memory", "Set up TaskManager Memory" and "Set up JobManager
-Memory", and `TaskExecutorProcessUtils`; the TaskManager process itself refuses to start unless every part is given.
+How it is divided is `model/flink_memory.py`'s. Only what Flink's defaults are too generous in for a laptop is ours.
+The TaskManager process refuses to start unless every part is given.
 """
 
 from __future__ import annotations
 
 import os
-import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from scurry.model import flink_memory
 from scurry.model.errors import TargetUnsuitable
+from scurry.model.flink_memory import GIB, JOB_MANAGER, MIB, TASK_MANAGER, MemoryMisfit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-MIB = 1 << 20
-GIB = 1 << 30
+T = TypeVar("T")
 
-_TM = "taskmanager.memory."
-_JM = "jobmanager.memory."
-_UNITS = {"": 0, "b": 0, "bytes": 0, "k": 1, "kb": 1, "kibibytes": 1, "m": 2, "mb": 2, "mebibytes": 2}
-_UNITS |= {"g": 3, "gb": 3, "gibibytes": 3, "t": 4, "tb": 4, "tebibytes": 4}
-
+_SMALL = {"jvm-overhead.min": "64m", "network.max": "1g"}
+"""of a TaskManager, in place of Flink's 192 MiB and no limit"""
 _LEAST_HEAP = 48 * MIB
 """what user code has to have for anything to run at all, beside Flink's own 128 MiB"""
 _GOOD_HEAP = 128 * MIB
@@ -70,120 +68,88 @@ def suggested_task_manager(machine: int, *, task_managers: int, slots: int) -> i
 
 def job_manager_memory(process: int | None, config: Mapping[str, str]) -> ProcessMemory:
     """Divide a JobManager's memory. Raises `TargetUnsuitable` when it is too small."""
-    sizes = _Sizes(config, _JM)
-    wanted = sizes.get("process.size") or process or suggested_job_manager(machine_memory())
-    off_heap = sizes.get("off-heap.size", 96 * MIB)
-    metaspace = sizes.get("jvm-metaspace.size", 256 * MIB)
-    overhead = sizes.bounded("jvm-overhead", wanted, fraction=0.1, least=64 * MIB, most=GIB)
-    heap = sizes.get("heap.size") or (sizes.get("flink.size") or wanted - metaspace - overhead) - off_heap
-    if heap < 128 * MIB:
-        raise _too_small("JobManager", wanted, heap, 128 * MIB)
+    options = {"jvm-overhead.min": "64m", "off-heap.size": "96m", **_sizes(config, JOB_MANAGER)}
+    if not {"process.size", "flink.size", "heap.size"} & options.keys():
+        options["process.size"] = str(process or suggested_job_manager(machine_memory()))
+    found = _divided(flink_memory.job_manager_memory, options, JOB_MANAGER)
+    if found.heap < 128 * MIB:
+        raise _too_small(JOB_MANAGER, found.process, f"its heap would have {found.heap // MIB} MiB and needs 128 MiB")
+    parts = {
+        "heap.size": found.heap,
+        "off-heap.size": found.off_heap,
+        "jvm-metaspace.size": found.metaspace,
+        "jvm-overhead.min": found.overhead,
+        "jvm-overhead.max": found.overhead,
+    }
     return ProcessMemory(
-        options={
-            f"{_JM}heap.size": f"{heap}b",
-            f"{_JM}off-heap.size": f"{off_heap}b",
-            f"{_JM}jvm-metaspace.size": f"{metaspace}b",
-            f"{_JM}jvm-overhead.min": f"{overhead}b",
-            f"{_JM}jvm-overhead.max": f"{overhead}b",
-        },
-        flags=(f"-Xmx{heap // MIB}m", f"-XX:MaxMetaspaceSize={metaspace // MIB}m"),
-        total=heap + off_heap + metaspace + overhead,
+        options={JOB_MANAGER + name: f"{size}b" for name, size in parts.items()},
+        flags=(f"-Xmx{found.heap // MIB}m", f"-XX:MaxMetaspaceSize={found.metaspace // MIB}m"),
+        total=found.process,
     )
 
 
 def task_manager_memory(process: int, config: Mapping[str, str]) -> ProcessMemory:
     """Divide a TaskManager's memory. Raises `TargetUnsuitable` when it is too small."""
-    sizes = _Sizes(config, _TM)
-    wanted = sizes.get("process.size") or process
-    metaspace = sizes.get("jvm-metaspace.size", 256 * MIB)
-    overhead = sizes.bounded("jvm-overhead", wanted, fraction=0.1, least=64 * MIB, most=GIB)
-    flink = sizes.get("flink.size") or wanted - metaspace - overhead
-    framework_heap = sizes.get("framework.heap.size", 128 * MIB)
-    framework_off_heap = sizes.get("framework.off-heap.size", 128 * MIB)
-    task_off_heap = sizes.get("task.off-heap.size", 0)
-    network = sizes.bounded("network", flink, fraction=0.1, least=64 * MIB, most=GIB)
-    rest = flink - framework_heap - framework_off_heap - task_off_heap - network
-    # Flink's default share of managed memory leaves nothing for user code below about 1 GiB; on a small machine it
-    # gives way.
-    managed = int(flink * sizes.fraction("managed", 0.4))
-    managed = sizes.get("managed.size", max(min(managed, rest - _GOOD_HEAP), 0))
-    task_heap = sizes.get("task.heap.size", rest - managed)
-    if task_heap < _LEAST_HEAP:
-        raise _too_small("TaskManager", wanted, task_heap, _LEAST_HEAP)
+    options = {**_SMALL, **_sizes(config, TASK_MANAGER)}
+    if not ({"process.size", "flink.size"} & options.keys() or {"task.heap.size", "managed.size"} <= options.keys()):
+        options["process.size"] = str(process)
+    if not {"managed.size", "task.heap.size"} & options.keys():
+        options |= _yielding(options)
+    found = _divided(flink_memory.task_manager_memory, options, TASK_MANAGER)
+    if found.task_heap < _LEAST_HEAP:
+        why = f"user code would have {found.task_heap // MIB} MiB of heap and needs {_LEAST_HEAP // MIB} MiB"
+        raise _too_small(TASK_MANAGER, found.process, why)
     parts = {
-        "framework.heap.size": framework_heap,
-        "framework.off-heap.size": framework_off_heap,
-        "task.heap.size": task_heap,
-        "task.off-heap.size": task_off_heap,
-        "managed.size": managed,
-        "network.min": network,
-        "network.max": network,
-        "jvm-metaspace.size": metaspace,
-        "jvm-overhead.min": overhead,
-        "jvm-overhead.max": overhead,
+        "framework.heap.size": found.framework_heap,
+        "framework.off-heap.size": found.framework_off_heap,
+        "task.heap.size": found.task_heap,
+        "task.off-heap.size": found.task_off_heap,
+        "managed.size": found.managed,
+        "network.min": found.network,
+        "network.max": found.network,
+        "jvm-metaspace.size": found.metaspace,
+        "jvm-overhead.min": found.overhead,
+        "jvm-overhead.max": found.overhead,
     }
-    direct = framework_off_heap + task_off_heap + network
     return ProcessMemory(
-        options={f"{_TM}{name}": f"{size}b" for name, size in parts.items()},
+        options={TASK_MANAGER + name: f"{size}b" for name, size in parts.items()},
         flags=(
-            f"-Xmx{(framework_heap + task_heap) // MIB}m",
-            f"-XX:MaxDirectMemorySize={direct}",
-            f"-XX:MaxMetaspaceSize={metaspace // MIB}m",
+            f"-Xmx{found.heap // MIB}m",
+            f"-XX:MaxDirectMemorySize={found.direct}",
+            f"-XX:MaxMetaspaceSize={found.metaspace // MIB}m",
         ),
-        total=framework_heap + task_heap + managed + direct + metaspace + overhead,
+        total=found.process,
     )
 
 
-def is_memory_option(key: str) -> bool:
-    """Whether an option is one that is worked out here, so that the user's is read here and not written as it is."""
-    return key.startswith((_TM, _JM)) and key.rsplit(".", 1)[-1] in ("size", "min", "max", "fraction")
+def _sizes(config: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Return what a user says of one kind of process, without the prefix."""
+    return {key.removeprefix(prefix): text for key, text in config.items() if key.startswith(prefix)}
 
 
-def parse_size(text: str) -> int:
-    """Read a size as Flink's `MemorySize` does: `512m`, `1 gb`, `1024`. Raises `ValueError`."""
-    match = re.fullmatch(r"\s*(\d+)\s*([a-z]*)\s*", text.lower())
-    if not match or match[2] not in _UNITS:
-        raise ValueError(f"{text!r} is not a memory size; write for example 512m or 2g")
-    return int(match[1]) << 10 * _UNITS[match[2]]
+def _yielding(options: Mapping[str, str]) -> dict[str, str]:
+    """Flink's default share of managed memory leaves nothing for user code below about 1 GiB; there it gives way."""
+    with suppress(TargetUnsuitable):
+        if _divided(flink_memory.task_manager_memory, options, TASK_MANAGER).task_heap >= _GOOD_HEAP:
+            return {}
+    rest = _divided(flink_memory.task_manager_memory, {**options, "managed.size": "0"}, TASK_MANAGER).task_heap
+    return {"managed.size": str(max(rest - _GOOD_HEAP, 0))}
 
 
-class _Sizes:
-    """The sizes among a cluster's options that have one prefix."""
-
-    def __init__(self, config: Mapping[str, str], prefix: str) -> None:
-        self._config = config
-        self._prefix = prefix
-
-    def get(self, name: str, default: int = 0) -> int:
-        text = self._config.get(self._prefix + name)
-        return default if text is None else self._read(name, text)
-
-    def fraction(self, name: str, default: float) -> float:
-        text = self._config.get(f"{self._prefix}{name}.fraction", str(default))
-        try:
-            return float(text)
-        except ValueError as error:
-            raise self._wrong(f"{name}.fraction", f"{text!r} is not a number") from error
-
-    def bounded(self, name: str, whole: int, *, fraction: float, least: int, most: int) -> int:
-        """A part that is a fraction of the whole within bounds."""
-        least, most = self.get(f"{name}.min", least), self.get(f"{name}.max", most)
-        return min(max(int(whole * self.fraction(name, fraction)), least), most)
-
-    def _read(self, name: str, text: str) -> int:
-        try:
-            return parse_size(text)
-        except ValueError as error:
-            raise self._wrong(name, str(error)) from error
-
-    def _wrong(self, name: str, why: str) -> TargetUnsuitable:
-        return TargetUnsuitable(f"the option '{self._prefix}{name}' of the local cluster is wrong: {why}")
+def _divided(divide: Callable[[Mapping[str, str]], T], options: Mapping[str, str], prefix: str) -> T:
+    try:
+        return divide({prefix + name: text for name, text in options.items()})
+    except MemoryMisfit as error:
+        if error.key == f"{prefix}process.size" and (size := options.get("process.size", "")).isdecimal():
+            raise _too_small(prefix, int(size), error.why) from error
+        raise TargetUnsuitable(f"the option '{error.key}' of the local cluster is wrong: {error.why}") from error
 
 
-def _too_small(role: str, process: int, heap: int, least: int) -> TargetUnsuitable:
-    setting = "task_manager_memory" if role == "TaskManager" else "job_manager_memory"
+def _too_small(prefix: str, process: int, why: str) -> TargetUnsuitable:
+    role, setting = ("TaskManager", "task_manager_memory")
+    if prefix == JOB_MANAGER:
+        role, setting = ("JobManager", "job_manager_memory")
     return TargetUnsuitable(
-        f"{process // MIB} MiB are too little for a {role}: its heap would have {heap // MIB} MiB "
-        f"and needs at least {least // MIB}",
+        f"{process // MIB} MiB are too little for a {role}: {why}",
         hint=f"Raise '{setting}' of the target in scurry.yaml, or lower the sizes under its 'config'",
     )

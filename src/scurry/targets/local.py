@@ -16,14 +16,16 @@ import msgspec
 from scurry.flink.cluster import ClusterSettings, LocalClusters
 from scurry.flink.configuration import state_place
 from scurry.flink.connection import RestSettings
-from scurry.flink.memory import parse_size, processors
+from scurry.flink.memory import processors
 from scurry.flink.ports import PortRefused
 from scurry.flink.rest import FlinkRest
 from scurry.model.desired import UpgradeMode
 from scurry.model.errors import JobNotFound, RejectedByTarget, TargetUnsuitable, concerning
+from scurry.model.flink_memory import parse_memory
 from scurry.model.observed import Observed
 from scurry.model.operation import Action, Deploy, Outcome, Rescale, Resume, Step, Upgrade
 from scurry.model.snapshot import FromLatest, SnapshotKind
+from scurry.model.values import MASKED
 from scurry.targets import lowering
 from scurry.targets.rest import Places, RestTarget
 from scurry.targets.rest.checking import TooFewSlots, check_retention
@@ -114,7 +116,11 @@ class LocalTarget:
         """Return the options of the cluster of a version; before it is started, those it will have from the target."""
         running = (target for cluster, target in self._running() if cluster.flink_version == flink_version)
         target = next(running, None)
-        return target.defaults(flink_version) if target else self._config
+        if target is None:
+            return self._config
+        found = target.defaults(flink_version)
+        hidden = {key: text for key, text in self._config.items() if found.get(key) == MASKED}
+        return {**found, **hidden}
 
     def left_by(self, job: Job) -> tuple[Snapshot, ...]:
         """Return what a job and the one before it have left on the disk."""
@@ -288,8 +294,8 @@ class LocalTarget:
             state_directory=self._state,
             task_managers=settings.task_managers,
             slots=self._slots,
-            job_manager_memory=parse_size(settings.job_manager_memory) if settings.job_manager_memory else None,
-            task_manager_memory=parse_size(settings.task_manager_memory) if settings.task_manager_memory else None,
+            job_manager_memory=parse_memory(settings.job_manager_memory) if settings.job_manager_memory else None,
+            task_manager_memory=parse_memory(settings.task_manager_memory) if settings.task_manager_memory else None,
             config=self._config,
             log_level=settings.log_level,
             rest_port=settings.rest_port,
