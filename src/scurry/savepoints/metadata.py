@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, overload
 
 from scurry.savepoints.handle_reading import read_stream, read_subtask
+from scurry.savepoints.handle_stepping import step_over_subtask
 from scurry.savepoints.properties import CheckpointProperties, read_properties
 from scurry.savepoints.reading import Cursor
 
@@ -209,12 +210,11 @@ def _subtask(cursor: Cursor, subtasks: Subtasks, finished: array[int], paralleli
         return
     place = cursor.pos
     cursor.spend_anew()
-    subtask = read_subtask(cursor, index, subtasks.version)
-    size = subtask.size
+    size, kinds = step_over_subtask(cursor, index, subtasks.version)
     if size > MOST_BYTES:
         cursor.pos = place
         cursor.refuse("state of a subtask", f"{size:,} bytes cannot be")
     subtasks.places.append(place)
     subtasks.numbers.append(index)
     subtasks.sizes.append(size)
-    subtasks.holds.append(subtask.holds)
+    subtasks.holds.append(kinds)
