@@ -15,6 +15,7 @@ from scurry.model.desired import Desired
 from scurry.model.errors import ScurryError, SnapshotNotFound
 from scurry.model.reporting import SilentReporter
 from scurry.model.state import JobGraph, OpenedProgram, SnapshotRead, SnapshotState, StateHeads
+from scurry.model.values import Text
 from scurry.preflight import Preflight
 from scurry.targets.memory import MemoryTarget
 from tests.engine.state_of import held, program, snapshot, value, wanted
@@ -39,6 +40,8 @@ class MadeUp:
     """so many reads find nothing"""
     on_read: Callable[[], None] = lambda: None
     reads: list[str] = field(default_factory=list)
+    options: list[Mapping[str, Text]] = field(default_factory=list)
+    """with which snapshots were read"""
     asked: list[Desired] = field(default_factory=list)
     heads: list[Sequence[StateHeads]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -59,9 +62,10 @@ class _Quick(SystemClock):
 class _Snapshots:
     of: MadeUp
 
-    def read(self, location: str, options: Mapping[str, str]) -> SnapshotRead:
+    def read(self, location: str, options: Mapping[str, Text]) -> SnapshotRead:
         with self.of.lock:
             self.of.reads.append(location)
+            self.of.options.append(options)
             self.of.gone -= 1
             gone = self.of.gone >= 0
         self.of.on_read()

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import boto3
 import pytest
 
 from scurry.engine.compatibility import Circumstances, judge
 from scurry.inspection import SnapshotFiles
 from scurry.model.compatibility import Fit, OperatorFate, StateFate
-from scurry.model.errors import SnapshotNotFound
+from scurry.model.errors import SnapshotNotFound, StorageError
 from scurry.model.state import GraphOperator, JobGraph, SnapshotState
+from scurry.model.values import SecretRef, Text
 from scurry.savepoints.heads import read_keyed_head, read_operator_head
 from scurry.savepoints.reading import Cursor
 from scurry.savepoints.storage import AnyStorage
+from tests.savepoints.moto_store import moto_server
 
 FILES = Path(__file__).parent / "savepoints" / "files"
 SNAPSHOTS = sorted(path.parent.name for path in FILES.glob("*/_metadata"))
@@ -70,6 +73,39 @@ def test_nothing_is_read_twice_since_a_checkpoint_may_vanish_meanwhile(
     SnapshotFiles().read(str(FILES / name), {})
     assert reads
     assert set(reads.values()) == {1}
+
+
+class Vault:
+    """Secrets by name."""
+
+    def resolve(self, text: Text) -> str:
+        return text if isinstance(text, str) else {"KEY": "key", "SECRET": "secret"}[text.name]
+
+
+def test_a_snapshot_in_a_store_of_your_own_is_read_with_the_options_of_who_wrote_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with moto_server() as address:
+        client = boto3.client(
+            "s3", endpoint_url=address, region_name="us-east-1", aws_access_key_id="k", aws_secret_access_key="s"
+        )
+        client.create_bucket(Bucket="states")
+        for path in (FILES / "java-rocksdb-native").iterdir():
+            client.put_object(Bucket="states", Key=f"sp/{path.name}", Body=path.read_bytes())
+        for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+            monkeypatch.setenv(name, str(tmp_path / "none"))
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        options: dict[str, Text] = {
+            "s3.endpoint": address,
+            "s3.path.style.access": "true",
+            "s3.access-key": SecretRef(source="env", name="KEY"),
+            "s3.secret-key": SecretRef(source="env", name="SECRET"),
+            "other": SecretRef(source="env", name="NOT_THERE"),
+        }
+        found = SnapshotFiles(secrets=Vault()).read("s3://states/sp", options)
+        with pytest.raises(StorageError, match=r"[Cc]redentials"):
+            SnapshotFiles().read("s3://states/sp", options)
+    assert found.heads == SnapshotFiles().read(str(FILES / "java-rocksdb-native"), {}).heads
 
 
 def test_a_snapshot_that_is_not_there_is_told(tmp_path: Path) -> None:

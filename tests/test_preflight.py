@@ -19,6 +19,7 @@ from scurry.model.operation import Adjust, Operation, Resume, Upgrade
 from scurry.model.plan import Change, Plan
 from scurry.model.snapshot import FromLatest, FromSnapshot, Restore, Snapshot, SnapshotFormat, SnapshotKind, Stateless
 from scurry.model.state import OpenedOperator, OpenedProgram, Resolution, StateResolution
+from scurry.model.values import SecretRef
 from scurry.preflight import Occasion, concerns
 from tests.engine.state_of import STRING, held, id_of, kryo, program, python, snapshot, value, wanted
 from tests.looking import COUNT, MadeUp
@@ -92,6 +93,17 @@ def test_a_snapshot_that_is_named_is_the_one_that_is_read() -> None:
     made_up = MadeUp()
     found(made_up, Resume(desired=AFTER, restore=FromSnapshot(snapshot=kept("savepoint-1"))))
     assert made_up.reads == ["file:/state/savepoint-1"]
+
+
+def test_where_the_state_is_kept_is_taken_from_the_target_and_from_who_wrote_it() -> None:
+    made_up = MadeUp()
+    key = SecretRef(source="env", name="KEY")
+    before = replace(BEFORE, config={"s3.endpoint": "http://ours", "s3.secret-key": key})
+    cluster = {"s3.endpoint": "http://theirs", "s3.path.style.access": "true", "s3.secret-key": "******"}
+    found(made_up, on=occasion(before=before, defaults=lambda version: cluster))
+    assert made_up.options == [
+        {"s3.endpoint": "http://ours", "s3.path.style.access": "true", "s3.secret-key": key},
+    ]
 
 
 @pytest.mark.parametrize(

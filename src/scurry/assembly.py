@@ -192,7 +192,8 @@ class Assembly:
         programs = FlinkPrograms(
             secrets=self.secrets, store=self.store, runtimes=self.runtimes, reporter=self._reporter
         )
-        return Preflight(snapshots=SnapshotFiles(), programs=programs, reporter=self._reporter, clock=self._clock)
+        snapshots = SnapshotFiles(secrets=self.secrets)
+        return Preflight(snapshots=snapshots, programs=programs, reporter=self._reporter, clock=self._clock)
 
     def target(self, name: str) -> Target:
         """Return a target by its name in the project. Raises `WorkspaceError` when there is none of that name."""

@@ -17,6 +17,7 @@ from scurry.model.compatibility import Compatibility, Remark, Weight
 from scurry.model.desired import ArtifactKind, StateCheck
 from scurry.model.errors import ScurryError, SnapshotNotFound
 from scurry.model.state import OpenedProgram
+from scurry.model.values import MASKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,8 +35,6 @@ _PAUSES_S = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 """before the tries to read the newest checkpoint of a job that runs: it is deleted when the next one is there"""
 _RELEVANT = ("state.backend", "state.changelog", "pipeline.", "table.")
 """what of a cluster's own options decides which operators a program has, and what their states are written with"""
-_MASKED = "******"
-"""what Flink shows in place of a secret (GlobalConfiguration.HIDDEN_CONTENT)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +126,8 @@ class Inquiry:
     def _read(self) -> SnapshotRead:
         """Read the snapshot; of a job that runs the newest checkpoint, which may be deleted while we look."""
         location = self._start.snapshot.location
-        options = self._options[(self._before or self._desired).flink_version]
+        wish = self._before or self._desired
+        options = {**self._options[wish.flink_version], **wish.config}
         for pause in _PAUSES_S:
             self._eyes.clock.sleep(pause)
             try:
@@ -198,7 +198,7 @@ class Inquiry:
     def _defaults(self, desired: Desired) -> Mapping[str, str]:
         """Return what a program's job has where it says nothing itself."""
         options = self._options[desired.flink_version]
-        return {key: value for key, value in options.items() if key.startswith(_RELEVANT) and value != _MASKED}
+        return {key: value for key, value in options.items() if key.startswith(_RELEVANT) and value != MASKED}
 
     def _asked_options(self, flink_version: str) -> Mapping[str, str]:
         defaults = self._occasion.defaults

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scurry.model.ports import ArtifactStore, Secrets
     from scurry.model.reporting import Reporter
     from scurry.model.state import JobGraph, StateHeads
+    from scurry.model.values import Text
     from scurry.savepoints.files import Storage
     from scurry.savepoints.heads import Head
     from scurry.savepoints.reading import Cursor
@@ -29,18 +30,36 @@ if TYPE_CHECKING:
 _AS_LONG_AS_IT_IS_KNOWN_S = 10 * 365 * 86_400.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotFiles:
     """Snapshots wherever this machine sees them."""
 
-    def read(self, location: str, options: Mapping[str, str]) -> SnapshotRead:
-        """Return what a snapshot holds. Raises `SnapshotNotFound`, `SnapshotUnreadable`, `StorageError`."""
+    secrets: Secrets | None = None
+    """for keys of an object store that options only refer to; None: those are passed over"""
+
+    def read(self, location: str, options: Mapping[str, Text]) -> SnapshotRead:
+        """Return what a snapshot holds. Raises `SnapshotNotFound`, `SnapshotUnreadable`, `StorageError`.
+
+        `SpecInvalid` when a secret that is needed for it is not there.
+        """
         from scurry.savepoints.raw_heads import read_heads
         from scurry.savepoints.snapshot import describe, load_metadata
-        from scurry.savepoints.storage import AnyStorage
+        from scurry.savepoints.storage import AnyStorage, kind_of
 
-        storage = _Once(AnyStorage(options))
+        remote = kind_of(location) != "file"
+        storage = _Once(AnyStorage(plain(options, self.secrets) if remote else None))
         metadata = load_metadata(location, storage)
         return SnapshotRead(state=describe(location, metadata, storage), heads=read_heads(location, metadata, storage))
+
+
+def plain(options: Mapping[str, Text], secrets: Secrets | None) -> dict[str, str]:
+    """Return what options say of an object store, secrets resolved: those of nothing else are touched."""
+    from scurry.savepoints.storage_objects import S3_PREFIXES
+
+    wanted = {key: text for key, text in options.items() if key.startswith(S3_PREFIXES)}
+    if secrets is None:
+        return {key: text for key, text in wanted.items() if isinstance(text, str)}
+    return {key: secrets.resolve(text) for key, text in wanted.items()}
 
 
 class _Once:

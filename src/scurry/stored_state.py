@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scurry.inspection import plain
 from scurry.model.errors import ScurryError, SnapshotNotFound
 from scurry.savepoints.files import METADATA
 from scurry.savepoints.snapshot import read_snapshot
@@ -81,14 +82,16 @@ def _read(workspace: Workspace, application: str, snapshot: Snapshot, *, every_s
 
 
 def flink_options(workspace: Workspace, application: str) -> Mapping[str, str]:
-    """Return the Flink options of an application's target: they tell which S3 it is that the cluster writes to."""
+    """Return what the options of an application and its target say of the S3 that its job writes to."""
     try:
         _, history = workspace.observe(application)
     except ScurryError:
         return {}
     if history.target is None or history.current is None:
         return {}
-    return options_of(workspace, history.target, history.current.desired.flink_version)
+    wish = history.current.desired
+    options = options_of(workspace, history.target, wish.flink_version)
+    return plain({**options, **wish.config}, workspace.assembly.secrets)
 
 
 def options_of(workspace: Workspace, target: str, flink_version: str) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ import pytest
 
 from scurry.model.errors import MissingExtra, SnapshotNotFound, StorageError, StorageFull
 from scurry.savepoints.storage import CHUNK, AnyStorage, absolute, free_bytes, kind_of
-from scurry.savepoints.storage_objects import BLOCK
+from scurry.savepoints.storage_objects import BLOCK, ObjectStore
 from tests.savepoints.moto_store import environment, moto_server
 
 if TYPE_CHECKING:
@@ -133,6 +133,52 @@ def test_the_endpoint_is_taken_from_flinks_options_where_the_environment_has_non
     assert AnyStorage(options).read("s3://states/a", 0, 3) == CONTENT[:3]
 
 
+@pytest.fixture
+def no_aws(s3: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """The client, and an environment that says nothing of S3."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    return s3
+
+
+@pytest.mark.parametrize(
+    ("key", "secret", "region"),
+    [
+        ("s3.access-key", "s3.secret-key", "s3.endpoint.region"),
+        ("s3.access.key", "s3.secret.key", "s3.region"),
+        ("fs.s3a.access.key", "fs.s3a.secret.key", "fs.s3a.endpoint.region"),
+        ("presto.s3.access-key", "presto.s3.secret-key", "s3.region"),
+    ],
+)
+def test_keys_and_region_are_taken_from_flinks_options_where_the_environment_has_none(
+    no_aws: Any, s3_address: str, key: str, secret: str, region: str
+) -> None:
+    no_aws.put_object(Bucket="states", Key="a", Body=CONTENT)
+    place = {"s3.endpoint": s3_address, "s3.path.style.access": "true", region: "eu-central-1"}
+    told = {**place, key: "Key", secret: "Secret"}
+    assert AnyStorage(told).read("s3://states/a", 0, 3) == CONTENT[:3]
+    options = ObjectStore.s3(told)._files
+    assert (options.key, options.secret) == ("Key", "Secret"), "as they are written"
+    assert options.client_kwargs == {"region_name": "eu-central-1"}
+
+
+@pytest.mark.parametrize("options", [{"s3.access-key": "k"}, {"s3.access-key": "k", "s3.secret-key": "******"}])
+@pytest.mark.usefixtures("no_aws")
+def test_half_of_the_keys_is_none(s3_address: str, options: dict[str, str]) -> None:
+    with pytest.raises(StorageError, match=r"[Cc]redentials"):
+        AnyStorage({"s3.endpoint": s3_address, **options}).read("s3://states/a", 0, 1)
+
+
+def test_the_environment_counts_more_than_flinks_options(s3: Any) -> None:
+    s3.put_object(Bucket="states", Key="a", Body=CONTENT)
+    other = {"s3.endpoint": "http://127.0.0.1:9", "s3.access-key": "k", "s3.secret-key": "s", "s3.region": "nowhere"}
+    assert AnyStorage(other).read("s3://states/a", 0, 3) == CONTENT[:3]
+    options = ObjectStore.s3(other)._files
+    assert (options.key, options.client_kwargs) == (None, {})
+
+
 def missing_here(tmp_path: Path) -> str:
     return str(tmp_path / "none" / "_metadata")
 
@@ -177,13 +223,8 @@ def test_who_is_not_let_in_is_told_how_to_see_who_he_is(s3: Any, monkeypatch: py
         s3.delete_bucket_policy(Bucket="states")
 
 
-def test_without_credentials_it_is_told_whose_are_looked_for(
-    s3: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+@pytest.mark.usefixtures("no_aws")
+def test_without_credentials_it_is_told_whose_are_looked_for() -> None:
     with pytest.raises(StorageError, match=r"[Cc]redentials") as caught:
         AnyStorage().read("s3://states/a", 0, 1)
     assert caught.value.hint

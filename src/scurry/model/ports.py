@@ -183,8 +183,8 @@ class RunsFlink(Protocol):
 class ReadsSnapshots(Protocol):
     """Reads what state a snapshot holds."""
 
-    def read(self, location: str, options: Mapping[str, str]) -> SnapshotRead:
-        """Return what is in it. `options`: those of the Flink that wrote it, which say where its object store is.
+    def read(self, location: str, options: Mapping[str, Text]) -> SnapshotRead:
+        """Return what is in it. `options`: those of the job that wrote it, which say where its object store is.
 
         Raises `SnapshotNotFound` when it is not there (any more), else a `ScurryError`.
         """

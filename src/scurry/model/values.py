@@ -32,6 +32,9 @@ class SecretRef(msgspec.Struct, frozen=True, kw_only=True):
 Text: TypeAlias = str | SecretRef
 """A configured value: plain text, or a reference to a secret."""
 
+MASKED = "******"
+"""what Flink's REST API shows in place of a secret (GlobalConfiguration.HIDDEN_CONTENT)"""
+
 
 def parse_duration(text: str) -> timedelta:
     """Read `30s`, `10 min`, `1h`, `7d`, `500ms` or a sum like `1h 30m`. Raises `ValueError`."""

@@ -61,7 +61,7 @@ class AnyStorage:
     """All places that snapshots can be at. May be used by many threads at once."""
 
     def __init__(self, options: Mapping[str, str] | None = None) -> None:
-        """`options` are Flink's: `s3.endpoint` and `s3.path.style.access` count where the environment says nothing."""
+        """`options` are Flink's: those for S3 (endpoint, region, keys) count where the environment has none."""
         self._options = dict(options or {})
         self._stores: dict[str, Store] = {}
         self._lock = threading.Lock()

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from scurry.model.errors import MissingExtra, SnapshotNotFound, StorageError
+from scurry.model.values import MASKED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
 BLOCK = 16 << 20
 """bytes of one part of an upload; S3 takes 10,000 of them at most, and 5 MiB at least"""
 
-_S3_ENDPOINTS = ("s3.endpoint", "fs.s3a.endpoint", "presto.s3.endpoint")
-_S3_PATH_STYLE = ("s3.path.style.access", "s3.path-style-access", "fs.s3a.path.style.access")
+S3_PREFIXES = ("s3.", "s3a.", "fs.s3a.", "presto.s3.")
+"""of Flink's options for S3 (the prefixes of its plug-ins' `S3FileSystemFactory`)"""
+_ENDPOINT = ("endpoint",)
+_PATH_STYLE = ("path.style.access", "path-style-access")
+_REGION = ("endpoint.region", "region")
+_KEY = ("access-key", "access.key")
+_SECRET = ("secret-key", "secret.key")
+_TOKEN = ("session-token", "session.token")
 _AWS_HINT = "To see whose credentials are found, run:\n  aws sts get-caller-identity"
 _GOOGLE_HINT = "To see whose credentials are found, run:\n  gcloud auth list"
 
@@ -34,22 +41,27 @@ class ObjectStore:
 
     @classmethod
     def s3(cls, options: Mapping[str, str]) -> Self:
-        """Return S3, or what `AWS_ENDPOINT_URL` or Flink's `s3.endpoint` say. Raises `MissingExtra`."""
+        """Return S3 as the environment, or else Flink's options say: which store, and whose keys.
+
+        Raises `MissingExtra`.
+        """
         try:
             import s3fs
         except ImportError as error:
             raise MissingExtra("s3", purpose="reading and writing snapshots in S3") from error
-        told = "AWS_ENDPOINT_URL" in os.environ or "AWS_ENDPOINT_URL_S3" in os.environ
-        endpoint = None if told else _first(options, _S3_ENDPOINTS)
+        endpoint = None if _is_set("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3") else _first(options, _ENDPOINT)
         if endpoint and "://" not in endpoint:
             endpoint = f"https://{endpoint}"
-        style = {"addressing_style": "path"} if _first(options, _S3_PATH_STYLE) == "true" else {}
+        style = {"addressing_style": "path"} if (_first(options, _PATH_STYLE) or "").lower() == "true" else {}
+        region = None if _is_set("AWS_REGION", "AWS_DEFAULT_REGION") else _first(options, _REGION)
         files = s3fs.S3FileSystem(
             endpoint_url=endpoint,
+            client_kwargs={"region_name": region} if region else {},
             use_listings_cache=False,
             skip_instance_cache=True,
             default_block_size=BLOCK,
             config_kwargs={"s3": style, "connect_timeout": 10, "read_timeout": 60},
+            **_keys(options),
         )
         return cls(files, denied_hint=_AWS_HINT)
 
@@ -152,8 +164,21 @@ class ObjectStore:
             raise StorageError(f"{path!r} cannot be {done}: {str(error).rstrip('.')}", hint=hint) from error
 
 
+def _keys(options: Mapping[str, str]) -> dict[str, str | None]:
+    """Return Flink's own keys, both of them or none: a secret that Flink masks is of no use."""
+    key, secret = _first(options, _KEY), _first(options, _SECRET)
+    if key is None or secret is None or _is_set("AWS_ACCESS_KEY_ID", "AWS_PROFILE"):
+        return {}
+    return {"key": key, "secret": secret, "token": _first(options, _TOKEN)}
+
+
+def _is_set(*variables: str) -> bool:
+    return any(variable in os.environ for variable in variables)
+
+
 def _first(options: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    return next((str(options[name]).strip().lower() for name in names if options.get(name)), None)
+    found = (options.get(f"{prefix}{name}") for prefix in S3_PREFIXES for name in names)
+    return next((str(value).strip() for value in found if value and value != MASKED), None)
 
 
 def _key(path: str) -> str:
