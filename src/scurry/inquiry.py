@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scurry.engine.compatibility_late import may_be_late
 from scurry.engine.compatibility_opening import for_new_ids, same_program, unopened, with_states
 from scurry.model.compatibility import Compatibility, Remark, Weight
 from scurry.model.desired import ArtifactKind, StateCheck
@@ -104,6 +105,7 @@ class Inquiry:
             opened = opening.result() if opening else None
             before = recalling.result() if recalling else None
         graph, resolutions = self._with_states(graph, opened, read, defaults)
+        before = self._with_states_before(before, read, graph) if before and self._is_opened else before
         found = judge(
             read.state,
             graph,
@@ -155,6 +157,17 @@ class Inquiry:
         with suppress(ScurryError):  # its names, or Python's types, are not known then
             return self._eyes.programs.graph(self._before, self._defaults(self._before), as_known=True)
         return None
+
+    def _with_states_before(self, before: JobGraph, read: SnapshotRead, graph: JobGraph) -> JobGraph:
+        """Open the old operators, too, where the new ones do not register all that is there: it may come later."""
+        wish = self._before
+        if wish is None or not may_be_late(read.state, graph):
+            return before
+        with suppress(ScurryError):  # what they register is not known then
+            defaults = self._defaults(wish)
+            opened = self._eyes.programs.opened(wish, defaults, (), backend=_backend({**defaults, **wish.config}))
+            return with_states(before, opened)
+        return before
 
     # The new side
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.proof.cases import BACKENDS, FLINKS, OPERATOR_STATES, OPERATORS, SOURCES, STATES, WINDOWS
+from tests.proof.cases import OPERATOR_STATES, OPERATORS, SOURCES, STATES, WINDOWS
+from tests.proof.cases_flink import BACKENDS, FLINKS
 from tests.proof.cases_python import PYTHON
 from tests.proof.cases_sql import SQL
 

@@ -67,6 +67,7 @@ class Case:
         return not self.only or flink.startswith(self.only)
 
 
+BACKEND = "state.backend.type"
 SOURCE = "source uid=source"
 SINK = "sink uid=sink"
 COUNT = "keep uid=count"
@@ -153,6 +154,7 @@ OPERATORS = (
         change="uid added to an operator with state that had none",
         before=line("keep"),
         after=newer(ONE, COUNT),
+        old_flinks=True,
     ),
     Case(
         name="uid-removed",
@@ -165,6 +167,7 @@ OPERATORS = (
         change="uid added to an operator with state that had none, its old id kept by `setUidHash`",
         before=line("keep"),
         after=newer(ONE, f"{COUNT} hash=57fefc9de50916331c90167f7a71188c"),
+        old_flinks=True,
     ),
     Case(
         name="without-uids-nothing-changed",
@@ -217,6 +220,7 @@ OPERATORS = (
         change="parallelism above the max parallelism of the state",
         before=line(f"{COUNT} max=2"),
         after=newer(ONE, f"{COUNT} parallelism=3"),
+        old_flinks=True,
     ),
     Case(
         name="max-parallelism-changed",
@@ -240,9 +244,9 @@ OPERATORS = (
 )
 
 STATES = (
-    keeping("state-added", "a state added to an operator", "long", "long+other"),
+    keeping("state-added", "a state added to an operator", "long", "long+other", old_flinks=True),
     keeping("state-removed", "a state of an operator removed", "long+other", "long"),
-    keeping("state-renamed", "a state renamed", "long", "other", anew=True),
+    keeping("state-renamed", "a state renamed", "long", "other", anew=True, old_flinks=True),
     keeping("primitive-retyped", "value state, `Long` → `String`", "long", "string", old_flinks=True),
     keeping("primitive-narrowed", "value state, `Long` → `Integer`", "long", "int"),
     keeping("pojo-same", "nothing in a POJO", "pojo-same"),
@@ -250,17 +254,19 @@ STATES = (
     keeping("pojo-field-removed", "field of a POJO removed", "pojo-field-removed", old_flinks=True),
     keeping("pojo-field-retyped", "field of a POJO, `long` → `int`", "pojo-field-retyped", old_flinks=True),
     keeping("pojo-field-renamed", "field of a POJO renamed", "pojo-field-renamed", anew=True),
-    keeping("pojo-renamed", "class of a POJO renamed", "pojo-renamed"),
+    keeping("pojo-renamed", "class of a POJO renamed", "pojo-renamed", old_flinks=True),
     keeping("pojo-nested", "field added to a POJO in a POJO", "pojo-nested"),
-    keeping("pojo-to-kryo", "a POJO becomes none (Kryo)", "pojo-to-kryo"),
+    keeping("pojo-to-kryo", "a POJO becomes none (Kryo)", "pojo-to-kryo", old_flinks=True),
     keeping("kryo-to-pojo", "a class written by Kryo becomes a POJO", "kryo-to-pojo"),
     keeping("kryo-same", "nothing in a class written by Kryo", "kryo-same", old_flinks=True),
     keeping("kryo-field-added", "field added to a class written by Kryo", "kryo-field-added"),
     keeping("enum-constant-added", "constants added to an enum", "enum-constant-added"),
-    keeping("enum-constant-removed", "constant of an enum removed", "enum-constant-removed"),
+    keeping("enum-constant-removed", "constant of an enum removed", "enum-constant-removed", old_flinks=True),
     keeping("enum-reordered", "constants of an enum reordered", "enum-reordered"),
     keeping("avro-same", "nothing in an Avro schema", "avro"),
-    keeping("avro-field-added", "field with a default added to an Avro schema", "avro", "avro-field-added"),
+    keeping(
+        "avro-field-added", "field with a default added to an Avro schema", "avro", "avro-field-added", old_flinks=True
+    ),
     keeping(
         "avro-field-added-without-default",
         "field without a default added to an Avro schema",
@@ -269,13 +275,13 @@ STATES = (
     ),
     keeping("avro-field-removed", "field of an Avro schema removed", "avro-field-added-without-default", "avro"),
     keeping("avro-widened", "field of an Avro schema, `int` → `long`", "avro-int", "avro"),
-    keeping("avro-retyped", "field of an Avro schema, `long` → `string`", "avro", "avro-string"),
+    keeping("avro-retyped", "field of an Avro schema, `long` → `string`", "avro", "avro-string", old_flinks=True),
     keeping("tuple-longer", "a tuple gets longer", "tuple", "tuple-longer"),
-    keeping("value-to-list", "value state becomes list state", "long", "list"),
+    keeping("value-to-list", "value state becomes list state", "long", "list", old_flinks=True),
     keeping("list-retyped", "list state, `Long` → `String`", "list", "list-of-strings"),
     keeping("list-of-pojos", "field added to a POJO in list state", "list-of-pojos"),
     keeping("map-key-retyped", "map state, key `Long` → `String`", "map", "map-by-string"),
-    keeping("map-value-evolved", "field added to a POJO that is a map's value", "map-to-pojo"),
+    keeping("map-value-evolved", "field added to a POJO that is a map's value", "map-to-pojo", old_flinks=True),
     keeping("map-key-evolved", "field added to a POJO that is a map's key", "map-by-pojo"),
     keeping("reducing-to-value", "reducing state becomes value state", "reducing", "long"),
     keeping("aggregating-to-value", "aggregating state becomes value state", "aggregating", "long"),
@@ -297,6 +303,25 @@ STATES = (
         change="field added to a POJO that is the key",
         before=line(f"{COUNT} key=pojo"),
         after=newer(ONE, f"{COUNT} key=pojo"),
+        old_flinks=True,
+    ),
+    Case(
+        name="late-same",
+        change="nothing in a state that is registered with the first record",
+        before=line(f"{COUNT} late=yes"),
+        after=newer(ONE, f"{COUNT} late=yes"),
+    ),
+    Case(
+        name="late-retyped",
+        change="value state that is registered with the first record, `Long` → `String`",
+        before=line(f"{COUNT} late=yes"),
+        after=newer(ONE, f"{COUNT} late=yes case=string"),
+    ),
+    Case(
+        name="late-early",
+        change="value state that was registered with the first record, now when the operator opens",
+        before=line(f"{COUNT} late=yes"),
+        after=newer(ONE, COUNT),
     ),
     Case(
         name="timers-removed",
@@ -312,6 +337,7 @@ OPERATOR_STATES = (
         change="operator list state, `Long` → `String`",
         before=line("hold uid=hold case=list"),
         after=newer(ONE, "hold uid=hold case=strings"),
+        old_flinks=True,
     ),
     Case(
         name="operator-list-evolved",
@@ -336,6 +362,7 @@ OPERATOR_STATES = (
         change="field added to a POJO in broadcast state",
         before=line("broadcast uid=rules case=pojos"),
         after=newer(ONE, "broadcast uid=rules case=pojos"),
+        old_flinks=True,
     ),
 )
 
@@ -354,6 +381,7 @@ WINDOWS = (
         change="window that reduces → window that keeps all",
         before=line(WINDOW),
         after=newer(ONE, f"{WINDOW} kind=all"),
+        old_flinks=True,
     ),
     Case(
         name="window-to-session",
@@ -382,6 +410,7 @@ SOURCES = (
         change="another connector under the same uid and another name",
         before=ONE,
         after=replace(same("source uid=source kind=files name=files from={input}", COUNT, SINK), age="new"),
+        old_flinks=True,
     ),
     Case(
         name="source-type-same-name",
@@ -395,80 +424,4 @@ SOURCES = (
         before=ONE,
         after=replace(same("source uid=files kind=files name=files from={input}", COUNT, SINK), age="new"),
     ),
-)
-
-BACKEND = "state.backend.type"
-HEAP, ROCKSDB = {BACKEND: "hashmap"}, {BACKEND: "rocksdb"}
-
-
-def backends(name: str, was: dict[str, str], becomes: dict[str, str], take: Take, **more: object) -> Case:
-    """Return a case in which the state backend changes."""
-    before = replace(line(f"{COUNT} case=pojo-same timers=yes"), config=was)
-    change = f"{was[BACKEND]} → {becomes[BACKEND]}, {take.value}"
-    after = replace(before, config=becomes)
-    return replace(Case(name=name, change=change, before=before, after=after, take=take), **more)  # type: ignore[arg-type]
-
-
-def on_rocksdb(case: Case, **more: object) -> Case:
-    """Return a case tried on RocksDB, which takes over less than the heap."""
-    return replace(
-        case,
-        name=f"rocksdb-{case.name}",
-        change=f"{case.change} (RocksDB)",
-        before=replace(case.before, config=ROCKSDB),
-        after=replace(case.after, config=ROCKSDB),
-        **more,  # type: ignore[arg-type]
-    )
-
-
-def _states_on_rocksdb() -> tuple[Case, ...]:
-    wanted = (
-        *("pojo-field-added", "primitive-retyped", "ttl-on", "ttl-off", "map-key-evolved", "map-value-evolved"),
-        *("list-of-pojos", "enum-reordered", "kryo-field-added", "pojo-field-removed"),
-    )
-    return tuple(on_rocksdb(case, old_flinks=False) for case in STATES if case.name in wanted)
-
-
-BACKENDS = (
-    backends("heap-to-rocksdb", HEAP, ROCKSDB, Take.CANONICAL, old_flinks=True),
-    backends("rocksdb-to-heap", ROCKSDB, HEAP, Take.CANONICAL),
-    backends("heap-to-rocksdb-native", HEAP, ROCKSDB, Take.NATIVE),
-    backends("rocksdb-to-heap-native", ROCKSDB, HEAP, Take.NATIVE, old_flinks=True),
-    backends("rocksdb-to-heap-checkpoint", ROCKSDB, HEAP, Take.CHECKPOINT),
-    backends("heap-native", HEAP, HEAP, Take.NATIVE),
-    backends("rocksdb-native", ROCKSDB, ROCKSDB, Take.NATIVE),
-    backends("rocksdb-checkpoint", ROCKSDB, ROCKSDB, Take.CHECKPOINT),
-    *_states_on_rocksdb(),
-)
-
-
-UPGRADE = "1.20.5"
-
-
-def upgraded(name: str, change: str, *steps: str, **more: object) -> Case:
-    """Return a case in which Flink 2.3 goes on with what 1.20 left."""
-    before = replace(line(*steps), flink=UPGRADE)
-    case = Case(name=f"flink-2-{name}", change=change, before=before, after=newer(line(*steps)), only=("2.3.",))
-    return replace(case, **more)  # type: ignore[arg-type]
-
-
-FLINKS = (
-    upgraded("nothing", "Flink 1.20.5 → 2.3.0, a number as state", COUNT),
-    upgraded("pojo", "Flink 1.20.5 → 2.3.0, a POJO as state", f"{COUNT} case=pojo-same timers=yes"),
-    upgraded("pojo-field-added", "Flink 1.20.5 → 2.3.0, and a field added", f"{COUNT} case=pojo-field-added"),
-    upgraded("kryo", "Flink 1.20.5 → 2.3.0, a class written by Kryo", f"{COUNT} case=kryo-same"),
-    upgraded(
-        "kryo-rich", "Flink 1.20.5 → 2.3.0, a class of texts, lists and maps written by Kryo", f"{COUNT} case=kryo-rich"
-    ),
-    upgraded("list", "Flink 1.20.5 → 2.3.0, list and map state", f"{COUNT} case=list+other"),
-    upgraded("avro", "Flink 1.20.5 → 2.3.0, an Avro record", f"{COUNT} case=avro"),
-    upgraded("enum", "Flink 1.20.5 → 2.3.0, an enum with more constants", f"{COUNT} case=enum-constant-added"),
-    upgraded(
-        "ttl-on",
-        "Flink 1.20.5 → 2.3.0, and a time to live switched on",
-        COUNT,
-        after=newer(ONE, f"{COUNT} case=ttl"),
-    ),
-    upgraded("window", "Flink 1.20.5 → 2.3.0, a window", WINDOW),
-    upgraded("broadcast", "Flink 1.20.5 → 2.3.0, broadcast state", "broadcast uid=rules case=pojos"),
 )

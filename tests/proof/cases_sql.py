@@ -81,6 +81,7 @@ SQL = (
         PLAIN,
         TWO,
         "INSERT INTO counted SELECT k, COUNT(*) FROM clicks WHERE amount > 3 GROUP BY k",
+        old_flinks=True,
     ),
     changed(
         "filter-changed",
@@ -122,6 +123,7 @@ SQL = (
         "INSERT INTO joined SELECT c.k, c.amount, i.price FROM clicks c JOIN items i"
         " ON c.k = i.k AND c.amount = i.amount",
         before=JOIN,
+        old_flinks=True,
     ),
     changed("join-same", "nothing in a join", *JOIN.steps, before=JOIN),
     changed(
@@ -166,6 +168,7 @@ SQL = (
         TWO,
         COUNT,
         after=replace(script(PLAIN, TWO, COUNT), config={"table.exec.state.ttl": "1 h"}),
+        old_flinks=True,
     ),
     changed(
         "window-size",

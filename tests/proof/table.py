@@ -25,7 +25,8 @@ Each change below was made to a real program: its old version ran on a real Flin
 with a savepoint (or left what the change names). What `scurry plan` says of the new version was written down, and then
 the new version was started from that snapshot, without `--allowNonRestoredState`.
 
-A cell is what scurry said, then what Flink did. *Runs*: all tasks ran and a checkpoint completed; *counts on*: the
+A cell is what scurry said, then what Flink did. *A state unused*: it says so of a state that the new version does not
+register when it opens. *Runs*: all tasks ran and a checkpoint completed; *counts on*: the
 program counts by key, and its first count followed the last one of the old version; *anew*: it began at 1. *Refused*:
 when the job was submitted; *failed*: when its tasks were restored, or with its first records; *wrong*: it ran, and with
 other values than were kept. `fits` is right where it ran and its values were right, `blocked` is right everywhere else;
@@ -70,7 +71,8 @@ class Found:
     @property
     def cell(self) -> str:
         """The two, for the table."""
-        told = f"{self.verdict.fit.value} · {self.done}"
+        unused = ", a state unused" if self.verdict.starts_empty and self.verdict.fit is not Fit.BLOCKED else ""
+        told = f"{self.verdict.fit.value}{unused} · {self.done}"
         return told if self.mark in {"right", "unknown"} else f"**{told}** ({self.mark})"
 
 

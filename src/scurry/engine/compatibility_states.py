@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scurry.engine.compatibility_late import PYTHON_PREFIX, as_late, place
 from scurry.engine.compatibility_types import PYTHON, SAME, Answer, Step, compare, find_removed, unseen_by_kryo, worst
 from scurry.model.compatibility import StateFate, StateVerdict
 from scurry.model.state import GraphOperator, OperatorState, Resolution, State, StateKind, StateResolution
@@ -18,9 +19,6 @@ from scurry.model.state import GraphOperator, OperatorState, Resolution, State, 
 if TYPE_CHECKING:
     from scurry.model.state import StateType
 
-_OPERATOR = frozenset({StateKind.OPERATOR_LIST, StateKind.OPERATOR_UNION})
-_PYTHON_PREFIX = "python-state-"
-"""what PyFlink puts before the name of a descriptor, in Flink's file"""
 SOURCE_STATE = "SourceReaderState"
 """the positions of a source: bytes of its connector's own"""
 UNREAD = "(not read)"
@@ -52,29 +50,25 @@ def judge_states(
 ) -> tuple[StateVerdict, ...]:
     """Return what becomes of the key, of each state of the snapshot, and which states are new.
 
-    `recorded`: the operator as the program that wrote the snapshot asks for it; only it knows Python's types.
+    `recorded`: the operator as the program that wrote the snapshot asks for it; only it knows Python's types, and
+    which states are registered later.
     """
     olds = [_as_recorded(state, recorded) for state in before.states]
-    news = {_place(state): state for state in after.states or ()}
-    taken = {_place(state) for state in olds}
-    found = [_judge(state, news.get(_place(state)), after, look) for state in olds]
-    fresh = [state for place, state in news.items() if place not in taken]
+    news = {place(state): state for state in after.states or ()}
+    taken = {place(state) for state in olds}
+    found = [_judge(state, news.get(place(state)), after, look) for state in olds]
+    found = as_late(found, olds, after, recorded)
+    fresh = [state for where, state in news.items() if where not in taken]
     found = [_as_renamed(verdict, fresh) for verdict in found]
     key = _judge_key(before, after, look)
     unread = _unread(before, look)
     return (*key, *found, *unread, *(new_state(state) for state in fresh))
 
 
-def _place(state: State) -> tuple[str, str]:
-    """Return what Flink finds a state by: its name, in one of three registries."""
-    registry = "operator" if state.kind in _OPERATOR else "broadcast" if state.kind is StateKind.BROADCAST else "keyed"
-    return registry, state.name.removeprefix(_PYTHON_PREFIX)
-
-
 def _as_recorded(state: State, recorded: GraphOperator | None) -> State:
     """Return a state with Python's kind and type, which Flink's file does not hold."""
     states = recorded.states or () if recorded else ()
-    known = next((found for found in states if _place(found) == _place(state) and _is_python(found)), None)
+    known = next((found for found in states if place(found) == place(state) and _is_python(found)), None)
     if known is None:
         return state
     return msgspec.structs.replace(state, kind=known.kind, type=known.type)
@@ -113,7 +107,7 @@ def _judge(before: State, after: State | None, operator: GraphOperator, look: Lo
         return _with(told, by_flink, by_flink=True)
     if operator.states is None:
         return _with(told, _without_looking(before, operator, look))
-    if after is None and not before.name.startswith(_PYTHON_PREFIX) and any(map(_is_python, operator.states)):
+    if after is None and not before.name.startswith(PYTHON_PREFIX) and any(map(_is_python, operator.states)):
         return told  # timers and the like, which Flink's Python operators register by themselves
     if after is None:
         reason = "the new version does not register it when it opens: it stays in the snapshots, and nobody reads it"
@@ -171,7 +165,7 @@ def _is_another_kind(before: State, after: State) -> bool:
     if StateKind.OTHER in {before.kind, after.kind}:
         return False
     kinds = before.kind, after.kind
-    grows = before.name.startswith(_PYTHON_PREFIX) and kinds == (StateKind.VALUE, StateKind.LIST)
+    grows = before.name.startswith(PYTHON_PREFIX) and kinds == (StateKind.VALUE, StateKind.LIST)
     return before.kind is not after.kind and not grows
 
 
@@ -315,7 +309,7 @@ def _as_renamed(verdict: StateVerdict, fresh: list[State]) -> StateVerdict:
     return msgspec.structs.replace(
         verdict,
         reason=f'"{alike[0].name}" looks like it under a new name, and starts empty: Flink finds states by name',
-        remedy=f'If it is the same state, give it its old name, "{verdict.name.removeprefix(_PYTHON_PREFIX)}".',
+        remedy=f'If it is the same state, give it its old name, "{verdict.name.removeprefix(PYTHON_PREFIX)}".',
     )
 
 

@@ -200,6 +200,7 @@ public final class Orders {
     private SingleOutputStreamOperator<Long> keep(Step step) {
         Keep<Object> keep = new Keep<>(out, step.get("log", "count"), step.get("case", "long"));
         keep.timers = step.get("timers", "no").equals("yes");
+        keep.late = step.get("late", "no").equals("yes");
         return keyed(step.get("key", "long")).process(keep).returns(Types.LONG);
     }
 
@@ -483,6 +484,7 @@ public final class Orders {
         private final String label;
         private final List<Cell> cells = new ArrayList<>();
         boolean timers;
+        boolean late;
 
         Keep(String out, String label, String cases) {
             this.out = out;
@@ -495,11 +497,16 @@ public final class Orders {
         @Override
         public void open(OpenContext context) { // [1.19+]
         public void open(Configuration parameters) { // [1.18]
-            cells.forEach(each -> each.open(this));
+            if (!late) {
+                cells.forEach(each -> each.open(this));
+            }
         }
 
         @Override
         public void processElement(Long n, Context context, Collector<Long> collector) throws Exception {
+            if (cells.get(0).get == null) {
+                cells.forEach(each -> each.open(this));
+            }
             if (timers) {
                 context.timerService().registerEventTimeTimer(Long.MAX_VALUE - 1 - n % 8);
             }
