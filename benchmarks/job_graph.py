@@ -70,7 +70,7 @@ class Stage:
         return timing.measured(lambda: job_graph(self.jar, max_age_s=600))
 
     def plainly(self, request: GraphRequest) -> float:
-        with _plain():
+        with plain():
             return timing.measured(lambda: job_graph(request))
 
     def warm_up(self) -> None:
@@ -104,7 +104,7 @@ def _python(on: Java, runtimes: Runtimes) -> GraphRequest:
 
 
 @contextmanager
-def _plain() -> Iterator[None]:
+def plain() -> Iterator[None]:
     """No archives of ours, and Java's own choice of compiler and collector."""
     speed, flags = java_asking._SPEED, ClassData.flags
     java_asking._SPEED = ()

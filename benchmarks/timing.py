@@ -45,3 +45,8 @@ def spread(times: Sequence[float]) -> str:
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:
     """Write the ratio of two medians."""
     return f"{median(ours) / median(theirs):.2f}"
+
+
+def times_as_fast(ours: Sequence[float], theirs: Sequence[float]) -> str:
+    """Write how many times the median of ours fits into theirs."""
+    return f"{median(theirs) / median(ours):.0f}"
