@@ -39,6 +39,7 @@ COMMANDS = {
     "runtime": "runtime",
     "local": "local",
     "journal": "journal",
+    "size": "size",
     "schema": "schema",
 }
 """command → the file in this package that has it, in the order of the help"""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scurry.cli.documents_state import SINK, STATE_COPIED, STATE_FITS, STATE_SHOWN
+from scurry.cli.documents_state import SINK, SIZE, STATE_COPIED, STATE_FITS, STATE_SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -373,6 +373,11 @@ DOCUMENTS = {
             "rehearsal?": "how it went",
             **_within("rehearsal?", _REHEARSAL),
         },
+    ),
+    "size": Document(
+        commands=("size",),
+        about="What a parallelism becomes, and what it costs.",
+        fields=SIZE,
     ),
     "diagnose": Document(
         commands=("diagnose",),

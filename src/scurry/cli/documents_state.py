@@ -86,6 +86,38 @@ STATE_COPIED = {
     "metadata_sha256": "digest of its `_metadata`",
 }
 
+_KPU = {
+    "parallelism": "of the job",
+    "per_kpu": "ParallelismPerKPU",
+    "kpus": "that run it: parallelism / per_kpu, rounded up",
+    "billed_kpus": "with the one that orchestrates",
+    "idle_slots": "paid for, and without a subtask",
+    "vcpus_per_slot": "processors",
+    "heap_bytes_per_slot": "for what operators hold",
+    "native_bytes_per_slot": "for RocksDB, Python workers, network buffers and the JVM",
+    "storage_gib": "running storage that is in the price",
+    "region": "of the price",
+    "usd_per_month?": "730 hours, without snapshots and more storage; null where the price is not known",
+}
+SIZE = {
+    "application?": "its name, if a spec was given",
+    "managed?": "what it becomes on the managed service",
+    **{f"managed?.{name}": text for name, text in _KPU.items()},
+    "managed?.all[]": "the same for each ParallelismPerKPU, 1 to 8",
+    **{f"managed?.all[].{name}": text for name, text in _KPU.items()},
+    "clusters[]": "what it becomes elsewhere, one for each place",
+    "clusters[].place": "a target, an EC2 instance type, or `task-managers`",
+    "clusters[].parallelism": "of the job",
+    "clusters[].task_managers": "as many as it needs",
+    "clusters[].slots": "of each",
+    "clusters[].idle_slots": "of all",
+    "clusters[].vcpus?": "of each, where that is known",
+    "clusters[].process_bytes": "memory of a TaskManager's process",
+    "clusters[].heap_bytes_per_slot": "task heap by slots; it is not fenced",
+    "clusters[].managed_bytes_per_slot": "managed memory of each slot",
+    "clusters[].python_bytes_per_slot?": "what Python workers get of it; null without Python",
+}
+
 SINK = {
     "name": "of the table",
     "connector?": "`kafka`, `jdbc`, …",

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from scurry.cli import complete
+from scurry.cli.failure import Usage
 
 
 def duration(text: str) -> timedelta:
@@ -17,6 +18,14 @@ def duration(text: str) -> timedelta:
         return parse_duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def flink_option(text: str) -> tuple[str, str]:
+    """Read `KEY=VALUE`. Raises `Usage`."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise Usage(f"--config {text!r} is not KEY=VALUE")
+    return key, value
 
 
 Files = Annotated[

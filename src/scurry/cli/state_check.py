@@ -95,7 +95,7 @@ def check(  # noqa: PLR0913, PLR0917 - each is an option of the command
             main_class=main_class,
             args=tuple(arg or ()),
             parallelism=parallelism,
-            config=dict(map(_option, config or ())),
+            config=dict(map(options.flink_option, config or ())),
             old_jar=old_jar,
             old_flink=old_flink,
             allowed=allowed or False,
@@ -109,13 +109,6 @@ def check(  # noqa: PLR0913, PLR0917 - each is an option of the command
     wanted = StateWanted(environment=environment, source=source or "latest", allowed=allowed, picture=graph is not None)
     found = session.workspace.check_state(application, file, wanted)
     return _tell(session, found, f"{application} → {file}", graph, strict=strict)
-
-
-def _option(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise Usage(f"--config {text!r} is not KEY=VALUE")
-    return key, value
 
 
 def _tell(session: Session, found: "Compatibility", title: str, graph: Path | None, *, strict: bool) -> int:
