@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import traceback
@@ -27,6 +28,10 @@ Tell: TypeAlias = "Callable[[str], None]"
 
 _LONGEST = 1000
 """characters of an error"""
+_JUDGED_AT_ONCE = 2
+"""each asks up to three JVMs"""
+_IN_NO_TIME = re.compile(r"within [\d.]+ m?s\b|no time was left")
+"""what a verdict says that only a busy machine made it say"""
 
 
 class _Locks:
@@ -88,18 +93,18 @@ class Trial:
         never_first = sorted(cases, key=lambda case: records.both(case) is not None)
         if once:
             never_first = [case for case in never_first if records.both(case) is None]
-        self._each(never_first, lambda case: self._judge(case, records))
+        self._each(never_first, lambda case: self._judge(case, records), at_once=_JUDGED_AT_ONCE)
 
     def wishes(self, case: Case) -> tuple[Desired, Desired]:
         """Return what both versions of a case wish for."""
         old = self.programs.wish(case.before, self.version)
         return old, self.programs.wish(case.after, self.version, old)
 
-    def _each(self, cases: Iterable[Case], do: Callable[[Case], str]) -> None:
+    def _each(self, cases: Iterable[Case], do: Callable[[Case], str], *, at_once: int | None = None) -> None:
         def one(case: Case) -> str:
             return do(case) if time.monotonic() < self.deadline else ""
 
-        with ThreadPoolExecutor(self.at_once) as pool:
+        with ThreadPoolExecutor(at_once or self.at_once) as pool:
             running = {pool.submit(one, case): case for case in cases}
             for done in as_completed(running):
                 if error := done.exception():
@@ -144,6 +149,8 @@ class Trial:
             return "its snapshot is gone"
         began = time.monotonic()
         found = in_short(compared(self.programs, old, new, location=left.location, take=case.take))
+        if any(map(_IN_NO_TIME.search, found.why)):
+            return f"not judged: {'; '.join(found.why)}"
         records.keep(f"verdicts/{case.name}", key, found, of=happened)
         mark = "" if agree(found, known, case) else "  <== DIFFERS"
         return f"{found.fit.value} ({time.monotonic() - began:.1f} s); {_told(known)}{mark}"
