@@ -14,6 +14,7 @@ import msgspec
 
 from scurry.engine.compatibility_finished import Chains
 from scurry.engine.compatibility_matching import Matching, match, same_but_for_random
+from scurry.engine.compatibility_random import named_at_random
 from scurry.engine.compatibility_states import SOURCE_STATE, Look, indexed, judge_states, new_state
 from scurry.engine.compatibility_types import Step
 from scurry.engine.compatibility_versions import backend_name, backend_remarks, series, version_remarks, writer
@@ -163,6 +164,7 @@ class _Bench:
     def _kept(self, old: OperatorState, new: GraphOperator, chains: Chains) -> OperatorVerdict:
         states = judge_states(old, new, self._recorded.get(old.id), self._look) if not old.finished else ()
         states = tuple(self._source(state, old, new) for state in states)
+        states = named_at_random(states, new, allowed=self._is_allowed(old), allow=_allow(old))
         against = self._max_parallelism(old, new) or chains.against(new)
         if against is None and any(state.fate is StateFate.INCOMPATIBLE for state in states):
             against = _incompatible_states(states)

@@ -71,6 +71,11 @@ def _same_uid(old: OperatorState, new: GraphOperator) -> bool:
     return old.uid is not None and old.uid == new.uid
 
 
+def has_random_part(name: str) -> bool:
+    """Whether a uid or name holds a part that looks drawn at random."""
+    return _RANDOM.search(name) is not None
+
+
 def same_but_for_random(old: str | None, new: str | None) -> bool:
     """Whether two uids differ only in a part that looks drawn at random."""
     if old is None or new is None or old == new:

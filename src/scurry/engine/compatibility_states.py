@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scurry.engine.compatibility_late import PYTHON_PREFIX, as_late, place
+from scurry.engine.compatibility_matching import same_but_for_random
 from scurry.engine.compatibility_types import PYTHON, SAME, Answer, Step, compare, find_removed, unseen_by_kryo, worst
 from scurry.model.compatibility import StateFate, StateVerdict
 from scurry.model.state import GraphOperator, OperatorState, Resolution, State, StateKind, StateResolution
@@ -68,10 +69,15 @@ def judge_states(
 def _as_recorded(state: State, recorded: GraphOperator | None) -> State:
     """Return a state with Python's kind and type, which Flink's file does not hold."""
     states = recorded.states or () if recorded else ()
-    known = next((found for found in states if place(found) == place(state) and _is_python(found)), None)
+    known = next((found for found in states if _is_that_of(found, state) and _is_python(found)), None)
     if known is None:
         return state
     return msgspec.structs.replace(state, kind=known.kind, type=known.type)
+
+
+def _is_that_of(found: State, state: State) -> bool:
+    """Whether a function's state is one of a snapshot: its name may be drawn anew each time the function is asked."""
+    return place(found) == place(state) or same_but_for_random(found.name, state.name)
 
 
 def _is_python(state: State) -> bool:
