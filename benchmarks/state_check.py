@@ -138,9 +138,9 @@ class Stage:
         done = subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True)
         (plan,) = json.loads(done.stdout)["plans"]
         (change,) = plan["changes"]
-        found = change["compatibility"]
-        kept = [operator["name"] for operator in found["operators"] if operator["fate"] == "kept"]
-        if found["fit"] not in {"fits", "unknown"} or not kept:
+        found = change.get("state") or {}
+        kept = [operator["name"] for operator in found.get("operators", ()) if operator["fate"] == "kept"]
+        if found.get("fit") not in {"fits", "unknown"} or not kept:
             raise RuntimeError(f"the check of {kind} does not look at anything: {found}")
         return str(found["fit"])
 
