@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from scurry.model.compatibility import Compatibility, Fit, StateFate, Weight
-from scurry.model.desired import ArtifactKind, Desired, StateCheck, UpgradeMode, UpgradePolicy
+from scurry.model.desired import ArtifactKind, Desired, SqlPlans, StateCheck, UpgradeMode, UpgradePolicy
 from scurry.model.errors import RejectedByTarget, ScurryError, SnapshotNotFound, TargetUnavailable
 from scurry.model.journal import History
 from scurry.model.observed import Job, JobState, Observed, Phase
@@ -420,3 +420,33 @@ def test_sql_is_told_in_its_words() -> None:
     made_up = MadeUp(graph=program(wanted("counts", COUNT, uid=None)), sql=True)
     warnings = [warning for operator in found(made_up).operators for warning in operator.warnings]
     assert any("SQL runner" in warning for warning in warnings)
+
+
+# What is dropped unseen ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("check", list(StateCheck))
+@pytest.mark.parametrize("allowed", [True, False, ("counts",)])
+def test_state_that_is_dropped_without_a_look_is_warned_of(check: StateCheck, allowed: bool | tuple[str, ...]) -> None:
+    policy = UpgradePolicy(state_check=check, allow_non_restored_state=allowed)
+    made_up = MadeUp(error=ScurryError("main() failed"))
+    change = judged(made_up, upgrade(replace(AFTER, upgrade=policy)), occasion())
+    told = [warning for warning in change.warnings if "records may be processed twice" in warning]
+    assert len(told) == (1 if allowed is True else 0)
+
+
+def test_state_that_was_looked_at_is_not_warned_of_as_a_whole() -> None:
+    policy = UpgradePolicy(allow_non_restored_state=True)
+    made_up = MadeUp(graph=program(wanted("other", COUNT)))
+    change = judged(made_up, upgrade(replace(AFTER, upgrade=policy)), occasion())
+    assert change.compatibility
+    assert change.compatibility.fit is Fit.DROPS
+    assert change.warnings == ()
+
+
+@pytest.mark.parametrize("plans", list(SqlPlans))
+def test_of_a_script_without_a_plan_it_is_told_that_nothing_is_matched(plans: SqlPlans) -> None:
+    made_up = MadeUp(graph=program(wanted("other", COUNT)), sql=True)
+    verdict = found(made_up, upgrade(replace(AFTER, upgrade=UpgradePolicy(sql=plans))))
+    (lost,) = verdict.dropping
+    assert ("upgrade.sql: plan" in (lost.remedy or "")) == (plans is SqlPlans.NONE)

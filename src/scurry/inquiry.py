@@ -15,7 +15,7 @@ import msgspec
 from scurry.engine.compatibility_late import may_be_late
 from scurry.engine.compatibility_opening import for_new_ids, same_program, unopened, with_states
 from scurry.model.compatibility import Compatibility, Remark, Weight
-from scurry.model.desired import ArtifactKind, StateCheck
+from scurry.model.desired import ArtifactKind, SqlPlans, StateCheck
 from scurry.model.errors import ScurryError, SnapshotNotFound
 from scurry.model.state import OpenedProgram
 from scurry.model.values import MASKED
@@ -233,6 +233,7 @@ class Inquiry:
             format=self._start.format,
             state_backend=self._backend_before(before),
             language=self._language(),
+            sql_plans=self._desired.upgrade.sql is SqlPlans.PLAN,
         )
 
     def _language(self) -> Language:

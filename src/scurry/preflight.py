@@ -7,18 +7,19 @@ here stops a change by itself: what could not be looked at is unknown, and the r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import msgspec
 
 from scurry.inquiry import Eyes, Inquiry, Occasion, Start
 from scurry.model.compatibility import Compatibility
-from scurry.model.desired import StateCheck, UpgradeMode
+from scurry.model.desired import Desired, StateCheck, UpgradeMode
 from scurry.model.errors import ScurryError, SnapshotNotFound
 from scurry.model.operation import Deploy, Resume, Upgrade
 from scurry.model.snapshot import FromSnapshot, Snapshot, SnapshotFormat, SnapshotKind, Stateless
 
 if TYPE_CHECKING:
+    from scurry.model.operation import Operation
     from scurry.model.plan import Change, Plan
     from scurry.model.ports import AsksPrograms, Clock, ReadsSnapshots, Reporter
 
@@ -48,7 +49,7 @@ class Preflight:
 
         operation = change.operation
         if not isinstance(operation, Deploy | Upgrade | Resume) or not concerns(change):
-            return change
+            return _dropping_blindly(change) if _takes_over(operation) else change
         if occasion.defaults is None:
             return change
         if _is_unchanged(operation, occasion):
@@ -57,7 +58,8 @@ class Preflight:
         names = tuple(handle(lost.uid, lost.name, lost.id) for lost in found.dropping)
         drops = names if found.operators else None
         operation = msgspec.structs.replace(operation, drops=drops)
-        return msgspec.structs.replace(change, operation=operation, compatibility=found)
+        change = msgspec.structs.replace(change, operation=operation, compatibility=found)
+        return change if found.operators else _dropping_blindly(change)
 
     def compared(self, operation: Deploy | Upgrade | Resume, occasion: Occasion) -> Compatibility:
         """Return the verdict on the state that an operation starts from. Raises a `ScurryError` only where asked."""
@@ -90,12 +92,30 @@ def _no_state_yet(application: str, *, raising: bool) -> Compatibility:
     return Compatibility.unknown(message, remedy=remedy)
 
 
+_BLIND = (
+    "upgrade.allow_non_restored_state is true, and which operators lose their state is not known: what has no operator "
+    "of its id is dropped without a word. Where that is a source's positions, records may be processed twice or left "
+    "out; where it is an aggregate, it begins anew. To allow only what you mean, list the operators' uids."
+)
+
+
+def _dropping_blindly(change: Change) -> Change:
+    """Warn where Flink is told that any state may go, and nobody could look which that will be."""
+    desired = getattr(change.operation, "desired", None)
+    if not isinstance(desired, Desired) or desired.upgrade.allow_non_restored_state is not True:
+        return change
+    return msgspec.structs.replace(change, warnings=(*change.warnings, _BLIND))
+
+
+def _takes_over(operation: Operation) -> TypeGuard[Deploy | Upgrade | Resume]:
+    """Whether an operation starts a job from state."""
+    return isinstance(operation, Deploy | Upgrade | Resume) and not isinstance(operation.restore, Stateless)
+
+
 def concerns(change: Change) -> bool:
     """Whether a change starts a job from state, and that is to be looked at."""
     operation = change.operation
-    if not isinstance(operation, Deploy | Upgrade | Resume) or isinstance(operation.restore, Stateless):
-        return False
-    return operation.desired.upgrade.state_check is not StateCheck.OFF
+    return _takes_over(operation) and operation.desired.upgrade.state_check is not StateCheck.OFF
 
 
 def _start(operation: Deploy | Upgrade | Resume, occasion: Occasion) -> Start | None:

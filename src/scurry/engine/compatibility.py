@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 import msgspec
 
 from scurry.engine.compatibility_finished import Chains
+from scurry.engine.compatibility_losses import counted_twice, effect, is_source
 from scurry.engine.compatibility_matching import Matching, match, same_but_for_random
 from scurry.engine.compatibility_random import named_at_random
 from scurry.engine.compatibility_states import SOURCE_STATE, Look, indexed, judge_states, new_state
@@ -56,6 +57,8 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     state_backend: str | None = None
     """of the job that wrote it; None: not known"""
     language: Language = Language.JAVA
+    sql_plans: bool = True
+    """of a script: parts that compute the same were matched, so that they keep their ids"""
 
 
 def judge(
@@ -76,10 +79,12 @@ def judge(
     guess = given.language is not Language.SQL  # an SQL operator of another uid computes something else
     bench = _Bench(named, graph, given=given, allowed=allowed, resolutions=resolutions)
     matching = match(named, graph, guess=guess)
+    verdicts = _in_order(bench.verdicts(matching), graph)
     return Compatibility(
         location=snapshot.location,
-        operators=tuple(_in_order(bench.verdicts(matching), graph)),
+        operators=tuple(verdicts),
         remarks=(
+            *counted_twice(verdicts, bench.lost_sources(verdicts), graph),
             *version_remarks(snapshot, graph, written_by=given.written_by, sql=given.language is Language.SQL),
             *backend_remarks(
                 snapshot,
@@ -158,6 +163,15 @@ class _Bench:
         for new in matching.fresh:
             if new.id not in moved_to:
                 yield self._fresh(new)
+
+    def lost_sources(self, verdicts: Iterable[OperatorVerdict]) -> dict[str, str]:
+        """Return the names of the sources whose positions are dropped, by their ids in the snapshot."""
+        lost = {verdict.id: verdict.name for verdict in verdicts if verdict.loses_state}
+        return {
+            old.id: lost[old.id]
+            for old in self._snapshot.operators
+            if old.id in lost and is_source(old, self._recorded.get(old.id))
+        }
 
     # Kept
 
@@ -244,7 +258,8 @@ class _Bench:
 
     def _moved(self, old: OperatorState, new: GraphOperator) -> OperatorVerdict:
         reason = f"its id changed, so Flink does not find its state: {_why_moved(old, new)}"
-        warnings = ("It reads its input from the beginning again.",) if old.finished else ()
+        anew = "It reads its input from the beginning again."
+        warnings = (anew if old.finished else effect(old, self._recorded.get(old.id)),)
         return msgspec.structs.replace(
             self._told(old, new),
             fate=OperatorFate.MOVED,
@@ -273,13 +288,21 @@ class _Bench:
             fate=OperatorFate.DROPPED,
             lost=old.bytes,
             allowed=self._is_allowed(old),
-            reason=(
-                "nothing in the new version computes the same, so its state would be dropped"
-                if self._given.language is Language.SQL
-                else "the new version has no operator of this id, so its state would be dropped"
-            ),
-            remedy=f"If its state may go: {_allow(old)}",
+            reason=f"{self._why_missing()}, so its state would be dropped",
+            remedy=f"{self._to_keep()}If its state may go: {_allow(old)}",
+            warnings=(effect(old, self._recorded.get(old.id)),),
         )
+
+    def _why_missing(self) -> str:
+        if self._given.language is not Language.SQL:
+            return "the new version has no operator of this id"
+        if self._given.sql_plans:
+            return "nothing in the new version computes the same"
+        return "the new script has no part of its id, and upgrade.sql is none: what computes the same is not sought"
+
+    def _to_keep(self) -> str:
+        unmatched = self._given.language is Language.SQL and not self._given.sql_plans
+        return "To keep what computes the same: upgrade.sql: plan\n" if unmatched else ""
 
     def _is_allowed(self, old: OperatorState) -> bool:
         if isinstance(self._allowed, bool):
