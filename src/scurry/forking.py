@@ -18,10 +18,11 @@ import msgspec
 
 from scurry.engine.adoption import Wanted
 from scurry.model.application import NAME_PATTERN
-from scurry.model.errors import ArtifactError, PlanError, Refused, SnapshotGone, SnapshotNotFound
+from scurry.model.errors import ArtifactError, PlanError, Refused, ScurryError, SnapshotGone, SnapshotNotFound
 from scurry.model.project import LocalTarget, RestTarget
 from scurry.savepoints.copy import copy_snapshot
 from scurry.savepoints.files import local_path
+from scurry.savepoints.snapshot import read_snapshot
 from scurry.savepoints.storage import AnyStorage, absolute, kind_of
 from scurry.stored_state import PAUSES_S, flink_options, options_of
 
@@ -56,6 +57,8 @@ class Asked:
     place: str | None = None
     """the directory for the copy; None: the target's own"""
     parallelism: int | None = None
+    with_sinks: bool = False
+    """of a rehearsal: it may write where its program does"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,8 @@ class Fork:
     place: str
     """of the copy"""
     warnings: tuple[str, ...]
+    bound: tuple[str, ...] = ()
+    """names of sinks whose state says where they write, as far as the snapshot could be read"""
 
 
 def plan_fork(workspace: Workspace, asked: Asked) -> Fork:
@@ -92,13 +97,31 @@ def fork_of(workspace: Workspace, asked: Asked, original: Desired) -> Fork:
     workspace.assembly.settings_of(desired.target)
     _refuse_known(workspace, desired)
     source = _source(workspace, asked)
+    bound = tuple(_bound(workspace, asked.application, source))
     return Fork(
         asked=asked,
         desired=desired,
         source=source,
         place=_place(workspace, asked, desired, source),
-        warnings=tuple(_warnings(workspace, asked.application, desired)),
+        warnings=tuple(_warnings(workspace, asked.application, desired, bound)),
+        bound=bound,
     )
+
+
+def _bound(workspace: Workspace, application: str, source: str) -> Iterator[str]:
+    """Yield the sinks that go on where their state says: Flink's FileSink in its folder, KafkaSink in its transactions.
+
+    None of a snapshot that cannot be read, as a checkpoint that is gone by now.
+    """
+    from scurry.engine.compatibility import handle
+    from scurry.engine.compatibility_losses import OF_SINKS
+
+    with suppress(ScurryError):
+        remote = kind_of(source) != "file"
+        found = read_snapshot(source, AnyStorage(flink_options(workspace, application) if remote else None))
+        for operator in found.operators:
+            if any(state.name in OF_SINKS for state in operator.states):
+                yield operator.name or handle(operator.uid, None, operator.id)
 
 
 def carry_out(
@@ -227,11 +250,16 @@ def _place(workspace: Workspace, asked: Asked, desired: Desired, source: str) ->
     return f"{absolute(folder)}/{name}"
 
 
-def _warnings(workspace: Workspace, application: str, desired: Desired) -> Iterator[str]:
+def _warnings(workspace: Workspace, application: str, desired: Desired, bound: tuple[str, ...]) -> Iterator[str]:
     yield (
         f"It reads what {application!r} reads and writes where {application!r} writes: what both process is written "
         "twice, and offsets that they commit to the same consumer group overwrite each other."
     )
+    if bound:
+        yield (
+            f"Sinks that go on where their state says, in the very folder or transactions of {application!r}: "
+            f"{', '.join(bound)}."
+        )
     touched = list(_touched(workspace, desired))
     yield (
         f"Shared, as far as is known: {'; '.join(touched)}."

@@ -50,14 +50,28 @@ class Rehearsal:
     """whether the program is a script, whose sinks can be told"""
 
     @property
+    def writes(self) -> str | None:
+        """What it would write to, as the original does; None where all of its sinks are replaced."""
+        return ", ".join(map(str, self.kept)) or None if self.sinks_known else "the sinks of its program"
+
+    @property
+    def bound(self) -> tuple[str, ...]:
+        """What has to be known of sinks whose state says where they write; those of a script that go are none."""
+        names = ", ".join(self.fork.bound)
+        told = (
+            f"Where {names} wrote is in the state, and it goes on there, whatever arguments say: but for another uid."
+        )
+        return (told,) if names and not self.sinks_known else ()
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What a person has to know before it runs."""
         name = self.fork.asked.application
         if not self.sinks_known:
             return (
                 "It WRITES to the real sinks, which only its program knows: what it processes is written twice. "
-                "If it must not, give it others by arguments or properties in the file. Sinks whose state says where "
-                "they write, as Flink's FileSink, need another uid, too.",
+                "If it must not, give it others by arguments or properties in the file.",
+                *self.bound,
             )
         told = [
             f"It WRITES to {table}, as {name!r} does: it cannot be replaced, {table.unfit or 'for a reason not known'}."
@@ -86,7 +100,8 @@ class Rehearsed:
 def plan_rehearsal(workspace: Workspace, asked: Asked, file: Path) -> Rehearsal:
     """Return what a rehearsal will try. Removes what a killed one of the same name left.
 
-    Raises `SpecInvalid`, `Refused`, `PlanError`, `SnapshotNotFound`, and what building the artifact raises.
+    Raises `Refused` where it would write to sinks and `asked` does not say that it may; `SpecInvalid`, `PlanError`,
+    `SnapshotNotFound`, and what building the artifact raises.
     """
     environment = asked.application.partition("@")[2] or None
     found: list[WithoutSinks] = []
@@ -109,8 +124,26 @@ def plan_rehearsal(workspace: Workspace, asked: Asked, file: Path) -> Rehearsal:
         kept=found[0].kept if found else (),
         sinks_known=bool(found),
     )
+    _refuse_writing(rehearsal)
     tried = replace(fork, desired=_for_a_while(fork.desired, drops=bool(rehearsal.replaced)))
     return replace(rehearsal, fork=tried)
+
+
+def _refuse_writing(rehearsal: Rehearsal) -> None:
+    """Raise `Refused` where it would write what the original writes as well, and nobody said that it may."""
+    asked = rehearsal.fork.asked
+    if rehearsal.writes is None or asked.with_sinks:
+        return
+    raise Refused(
+        f"the rehearsal would write to {rehearsal.writes}, as {asked.application!r} does",
+        hint="\n".join(
+            [
+                "Give it other sinks by `args` or `properties` in the file that is rehearsed.",
+                *rehearsal.bound,
+                "If it may write where its program says, add:\n  --with-sinks",
+            ]
+        ),
+    )
 
 
 def _for_a_while(desired: Desired, *, drops: bool) -> Desired:

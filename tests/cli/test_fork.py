@@ -13,17 +13,21 @@ from scurry import rehearsing
 from scurry.forking import Asked, plan_fork
 from scurry.model.errors import SnapshotGone, TargetUnavailable
 from scurry.model.snapshot import Snapshot, SnapshotKind
+from scurry.model.state import State as KeptState
+from scurry.model.state import StateKind
 from scurry.savepoints.copy import copy_snapshot
 from scurry.targets.memory import Memory, State
 from scurry.workspace import Workspace
 from tests.cli.desk import Desk, check_document
+from tests.engine.state_of import held, snapshot, value
 
 if TYPE_CHECKING:
     from scurry.model.result import Applied
 
 SAVEPOINT = Path(__file__).parents[1] / "savepoints" / "files" / "java-rocksdb-native"
 FORK = ("fork", "shop", "--from", str(SAVEPOINT), "--as", "shop-2")
-REHEARSE = (*FORK, "--rehearse", "shop.yaml", "--target", "mem")
+TRY = (*FORK, "--rehearse", "shop.yaml", "--target", "mem")
+REHEARSE = (*TRY, "--with-sinks")
 
 
 @pytest.fixture
@@ -167,6 +171,33 @@ def test_a_healthy_rehearsal_says_so_and_leaves_nothing(shop: Desk) -> None:
     check_document("fork", document)
     assert document["rehearsal"]["healthy"] is True
     gone_without_a_trace(shop)
+
+
+def test_a_program_whose_sinks_cannot_be_replaced_is_not_rehearsed_unless_they_may_be_written_to(shop: Desk) -> None:
+    result = shop.run(*TRY, "--yes")
+    assert result.code == 1
+    assert "the rehearsal would write to the sinks of its program, as 'shop' does" in " ".join(result.err.split())
+    assert "--with-sinks" in result.err
+    gone_without_a_trace(shop)
+
+
+def test_the_consent_to_write_means_nothing_for_a_fork_that_stays(shop: Desk) -> None:
+    result = shop.run(*FORK, "--with-sinks", "--yes")
+    assert result.code == 2
+    assert "--with-sinks is for --rehearse" in result.err
+    assert names(shop) == {"shop"}
+
+
+@pytest.mark.parametrize("command", [FORK, REHEARSE])
+def test_sinks_whose_state_says_where_they_write_are_named(
+    shop: Desk, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    writer = KeptState(name="writer_raw_states", kind=StateKind.OPERATOR_LIST)
+    found = snapshot(held("files", writer), held("counts", value("count")))
+    monkeypatch.setattr("scurry.forking.read_snapshot", lambda *_: found)
+    told = " ".join(shop.done(*command, "--yes").out.split())
+    assert ("Where Files wrote is in the state" if command is REHEARSE else "state says") in told
+    assert "Counts" not in told
 
 
 @pytest.mark.parametrize("behaviour", ["fails", "restarts", "rejects-submit", "fails-check"])

@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from scurry.forking import Asked, carry_out, plan_fork
+from scurry.model.errors import Refused
 from scurry.model.result import ApplyOutcome
 from scurry.rehearsing import Rehearsed, plan_rehearsal, rehearse
 from tests.conformance.ledger import SCRIPT, check, committed, sum_of
@@ -36,7 +38,8 @@ def asked(ledger: Ledger, name: str, snapshot: str = "latest") -> Asked:
 
 def rehearsed(ledger: Ledger, snapshot: str) -> Rehearsed:
     workspace = ledger.stage.open()
-    return rehearse(workspace, plan_rehearsal(workspace, asked(ledger, "try", snapshot), ledger.spec))
+    wanted = replace(asked(ledger, "try", snapshot), with_sinks=True)
+    return rehearse(workspace, plan_rehearsal(workspace, wanted, ledger.spec))
 
 
 def copies(ledger: Ledger) -> list[Path]:
@@ -70,6 +73,20 @@ def test_a_fork_goes_on_from_a_copy_and_the_original_goes_on_as_it_was(ledger: L
         ledger.stage.open().delete(f"{ledger.name}-fork", snapshot=False, confirm=lambda plan: True)
     assert live_jobs(ledger) == [ledger.name]
     assert ledger.stage.open().status(ledger.name)[0].revision == 1
+
+
+def test_a_jar_is_not_rehearsed_into_the_folder_that_the_state_of_its_sink_names(ledger: Ledger) -> None:
+    ledger.converge()
+    saved = ledger.verb("take_snapshot").snapshot
+    assert saved
+    ledger.write(f"out={ledger.stage.folder}/elsewhere")
+    workspace = ledger.stage.open()
+    with pytest.raises(Refused, match="would write to the sinks of its program") as caught:
+        plan_rehearsal(workspace, asked(ledger, "try", saved.location), ledger.spec)
+    assert "wrote is in the state, and it goes on there" in (caught.value.hint or "")
+    assert "--with-sinks" in (caught.value.hint or "")
+    nothing_is_left(ledger)
+    ledger.goes_on()
 
 
 def test_a_new_version_that_is_well_is_found_so_and_leaves_nothing(ledger: Ledger) -> None:
@@ -114,7 +131,18 @@ def test_ctrl_c_removes_a_rehearsal(ledger: Ledger, tmp_path: Path) -> None:
     ledger.converge()
     ledger.write(f"out={tmp_path}", health="{window: 120s, hold: 100s}")
     name = f"{ledger.name}-try"
-    command = ["fork", ledger.name, "--from", "latest", "--as", name, "--rehearse", str(ledger.spec), "--yes"]
+    command = [
+        "fork",
+        ledger.name,
+        "--from",
+        "latest",
+        "--as",
+        name,
+        "--rehearse",
+        str(ledger.spec),
+        "--with-sinks",
+        "--yes",
+    ]
     process = subprocess.Popen(
         [sys.executable, "-m", "scurry.cli.main", *command],
         env={**os.environ, "SCURRY_WORKSPACE": str(ledger.stage.folder)},

@@ -8,6 +8,7 @@ import typer
 from scurry.cli import complete, options
 from scurry.cli.change import tell
 from scurry.cli.exit_codes import DONE, ERROR
+from scurry.cli.failure import Usage
 from scurry.cli.session import Session, command, new_app
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ def fork(  # noqa: PLR0913, PLR0917 - each is an option of the command
             help="Try the new version that this spec describes, say whether it is healthy, and remove it again.",
         ),
     ] = None,
+    with_sinks: Annotated[
+        bool,
+        typer.Option("--with-sinks", help="Of a rehearsal: it may write to the sinks that could not be replaced."),
+    ] = False,
     target: options.TargetName = None,
     place: Annotated[
         str | None,
@@ -57,9 +62,11 @@ def fork(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """Run an application a second time, under another name, from a copy of its state.
 
     The original is only read. With --rehearse the new version runs on the copy until it is healthy or not (on `local`
-    unless --target says otherwise), without the sinks of an SQL script; then job and copy are removed. Exit code 1:
-    it was not healthy.
+    unless --target says otherwise), without the sinks of an SQL script; then job and copy are removed. Other sinks need
+    --with-sinks. Exit code 1: it was not healthy.
     """
+    if with_sinks and rehearse is None:
+        raise Usage("--with-sinks is for --rehearse; a fork always writes to its sinks", command="scurry fork")
     from scurry.forking import Asked
 
     asked = Asked(
@@ -69,6 +76,7 @@ def fork(  # noqa: PLR0913, PLR0917 - each is an option of the command
         target=target or ("local" if rehearse else None),
         place=place,
         parallelism=parallelism,
+        with_sinks=with_sinks,
     )
     return _rehearse(session, asked, rehearse) if rehearse else _fork(session, asked)
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from scurry.model.state import GraphOperator, JobGraph, OperatorState
 
-_OF_SINKS = frozenset({"writer_raw_states", "streaming_committer_raw_states", "bucket-states", "max-part-counter"})
-"""states of Flink's sinks (SinkWriterStateHandler, CommitterOperator, StreamingFileSinkHelper)"""
+OF_SINKS = frozenset({"writer_raw_states", "streaming_committer_raw_states", "bucket-states", "max-part-counter"})
+"""states of Flink's sinks, which say where they write (StatefulSinkWriterStateHandler, CommitterOperator, Buckets)"""
 _OF_LEGACY_SOURCE = "topic-partition-offset-states"
 
 
@@ -25,7 +25,7 @@ def effect(old: OperatorState, recorded: GraphOperator | None) -> str:
             "Without its positions it reads from where its own settings have it start: records may be processed twice, "
             "or left out."
         )
-    if names & _OF_SINKS:
+    if names & OF_SINKS:
         return "What it has written and not committed yet goes: those records may be missing, or be written twice."
     if old.key is not None or not names:
         return "What it has kept goes: its counts, windows and timers begin anew, at the records that come then."
