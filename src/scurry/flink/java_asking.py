@@ -18,6 +18,7 @@ from scurry.flink import class_data, launch
 from scurry.flink.class_data import ClassData
 from scurry.flink.isolation import Enclosure, Fence, enclosure
 from scurry.flink.java_programs import compile_program
+from scurry.flink.planner_jar import with_planner
 from scurry.model.errors import RuntimeUnavailable
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class Question:
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """files that it is given; a pair's value tells where by `FILES` and `/name`"""
     further_jars: tuple[Path, ...] = ()
+    plans_sql: bool = False
+    """it will take long, unless the planner is unpacked for it"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +96,10 @@ def ask(question: Question, on: Java) -> Answer:
             hint="Name another one with `java_home`",
         )
     compiled = compile_program(question.program, flink=on.flink, java=on.java, cache=on.cache, reporter=on.reporter)
-    jars = (*launch.jars_of(on.flink.home), _packed(compiled), *question.further_jars)
+    flink_jars = launch.jars_of(on.flink.home)
+    if question.plans_sql:
+        flink_jars = with_planner(flink_jars, on.cache)
+    jars = (*flink_jars, _packed(compiled), *question.further_jars)
     archives = ClassData(on.cache, flink_version=on.flink.version, java=on.java, jars=jars)
     with enclosure() as place:
         sharing = archives.flags(question.role, record=True)

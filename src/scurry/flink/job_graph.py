@@ -32,6 +32,7 @@ TIME_LIMIT_S = 60.0
 _GRACE_S = 5
 """for the process's start, and to tell where main() is when the time is up"""
 _STATES = f"{FILES}/python-states.json"
+_SQL = "graph-sql"
 
 ReadType: TypeAlias = "Callable[[bytes], StateType]"
 """reads the snapshot of a serializer, as a savepoint holds it: its class's name, version and content"""
@@ -112,9 +113,10 @@ def question_about(request: GraphRequest) -> Question:
     is_python = request.entry == PYTHON_DRIVER
     arguments = asking(request.arguments, _STATES) if is_python else request.arguments
     python = (("python_states", _STATES),) if is_python else ()
+    role = _role(request.entry or _main_class(request.jar))
     return Question(
         program="JobGraphs",
-        role=_role(request.entry or _main_class(request.jar)),
+        role=role,
         pairs=(
             ("jar", str(request.jar.absolute())),
             *entry,
@@ -128,12 +130,13 @@ def question_about(request: GraphRequest) -> Question:
         timeout_s=request.timeout_s + _GRACE_S,
         network=request.network,
         files=request.files,
+        plans_sql=role == _SQL,
     )
 
 
 def _role(entry: str) -> str:
     """Programs of one kind load much the same classes: the planner's for SQL, Py4J's for Python."""
-    known = {"io.scurry.SqlRunner": "graph-sql", PYTHON_DRIVER: "graph-python"}
+    known = {"io.scurry.SqlRunner": _SQL, PYTHON_DRIVER: "graph-python"}
     return known.get(entry, "graph-jar")
 
 

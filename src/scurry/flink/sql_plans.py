@@ -114,6 +114,7 @@ def _question(request: PlanRequest) -> Question:
         ),
         environment=plain_environment(os.environ),
         timeout_s=TIME_LIMIT_S,
+        plans_sql=True,
     )
 
 
