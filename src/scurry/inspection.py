@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from scurry.savepoints.reading import Cursor
     from scurry.targets.job_graphs import Asking
 
-_AS_LONG_AS_IT_IS_KNOWN_S = 10 * 365 * 86_400.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotFiles:
@@ -97,7 +95,7 @@ class FlinkPrograms:
         """Return a program's operators. Raises `ProgramFailed`, `ArtifactError`, `RuntimeUnavailable`."""
         from scurry.targets.job_graphs import wished_graph
 
-        return wished_graph(desired, self._asking(defaults, _AS_LONG_AS_IT_IS_KNOWN_S if as_known else 0)).graph
+        return wished_graph(desired, self._asking(defaults, as_known=as_known)).graph
 
     def opened(
         self, desired: Desired, defaults: Mapping[str, str], heads: Sequence[StateHeads], *, backend: str | None
@@ -132,7 +130,7 @@ class FlinkPrograms:
         except ArtifactError:
             return None
 
-    def _asking(self, defaults: Mapping[str, str], max_age_s: float = 0) -> Asking:
+    def _asking(self, defaults: Mapping[str, str], *, as_known: bool = False) -> Asking:
         from scurry.targets.job_graphs import Asking
 
         return Asking(
@@ -142,7 +140,7 @@ class FlinkPrograms:
             reporter=self.reporter,
             cluster=defaults,
             read_type=_read_type,
-            max_age_s=max_age_s,
+            as_known=as_known,
         )
 
 

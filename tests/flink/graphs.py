@@ -39,7 +39,7 @@ def shop(runtimes: Runtimes, version: str, *arguments: str, **more: Any) -> Grap
     environment = {**plain_environment(os.environ), **more.pop("environment", {})}
     return GraphRequest(
         on=java(runtimes, version),
-        jar=jar_of(SHOP, runtimes, version),
+        jar=more.pop("jar", None) or jar_of(SHOP, runtimes, version),
         arguments=arguments,
         environment=environment,
         **more,

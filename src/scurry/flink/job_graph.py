@@ -74,16 +74,16 @@ class Asked:
     """the process goes on for a moment, to write down an archive of its classes for the next ones"""
 
 
-def job_graph(request: GraphRequest, *, read_type: ReadType | None = None, max_age_s: float = 0) -> Asked:
+def job_graph(request: GraphRequest, *, read_type: ReadType | None = None, as_known: bool = False) -> Asked:
     """Build the job graph of a program; about a second, more for the first program on a Flink.
 
-    `read_type` describes the serializers of keys; without it only their classes are told. `max_age_s`: how old an
-    answer to the very same request may be; by default the program is always asked anew. Raises `ProgramFailed` when
-    the program gives no graph, `RuntimeUnavailable` when Java does not run, `WorkspaceError`.
+    `read_type` describes the serializers of keys; without it only their classes are told. `as_known`: as it was when
+    the program was last asked, if it ever was. Raises `ProgramFailed` when the program gives no graph,
+    `RuntimeUnavailable` when Java does not run, `WorkspaceError`.
     """
     question = question_about(request)
     key = _key(request, question)
-    known = job_graph_cache.find(request.on.cache, key, max_age_s=max_age_s) if max_age_s else None
+    known = job_graph_cache.find(request.on.cache, key) if as_known else None
     if known is not None:
         return Asked(graph=read_graph(known, read_type), fence=None)
     answer = ask(question, request.on)
@@ -93,15 +93,14 @@ def job_graph(request: GraphRequest, *, read_type: ReadType | None = None, max_a
 
 
 def _key(request: GraphRequest, question: Question) -> str:
-    on = request.on
-    pairs = (text for pair in question.pairs for text in pair)
-    environment = (text for pair in sorted(question.environment.items()) for text in pair)
+    """What the program is and was told; not where its jar is now, and who asks from which environment."""
+    told = (text for name, value in question.pairs if name not in {"jar", "limit_ms"} for text in (name, value))
     given = (part for name, content in sorted(question.files.items()) for part in (name, content))
     return job_graph_cache.key_of(
         (
-            *(compiled_name(question.program, on.flink), str(on.flink.home), str(on.java.home), str(question.network)),
+            compiled_name(question.program, request.on.flink),
             request.jar_digest or job_graph_cache.digest_of(request.jar),
-            *(*pairs, "", *environment, "", *given),
+            *(*told, "", *given),
         )
     )
 

@@ -1,9 +1,9 @@
-"""Keeps the job graphs of programs for a while, known by all that they were asked with: for the `apply` after a `plan`.
+"""Keeps what programs told when they were last asked for their job graphs: for looking back, at those that run.
 
-A program that reads the outside world in its main() may give another graph the next time; so what is kept is soon
-forgotten, and whoever acts on a graph may ask anew. Whatever cannot be read or written is as if it were not there.
+A program that reads the outside world in its main() may give another graph the next time; so a version that is yet to
+come is always asked anew. Whatever cannot be read or written is as if it were not there.
 
-    CACHE/job-graphs/<digest>.json
+    CACHE/job-graphs/<digest>.json                       known by what the program is, and was told
     CACHE/job-graphs/delivered/python/<digest>/code      of PyFlink programs, unpacked (`targets/job_graphs.py`)
 """
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FOLDER = "job-graphs"
-_FORGOTTEN_AFTER_S = 86_400
+_FORGOTTEN_AFTER_S = 90 * 86_400
+"""without being looked at: of an application that runs, that is for as long as nobody changes it"""
 _CODE_FORGOTTEN_AFTER_S = 7 * 86_400
 
 
@@ -42,13 +43,13 @@ def digest_of(path: Path) -> str:
     return ""
 
 
-def find(cache: Path, key: str, *, max_age_s: float) -> bytes | None:
-    """Return what was kept under a key, if it is not older than that."""
+def find(cache: Path, key: str) -> bytes | None:
+    """Return what was kept under a key."""
     path = _path(cache, key)
     with suppress(OSError):
-        age = time.time() - path.stat().st_mtime
-        if 0 <= age <= max_age_s:
-            return path.read_bytes()
+        content = path.read_bytes()
+        os.utime(path)
+        return content
     return None
 
 
@@ -65,7 +66,7 @@ def keep(cache: Path, key: str, content: bytes) -> None:
 
 
 def _forget(folder: Path) -> None:
-    """Delete answers of yesterday, and the code of Python programs that were not asked for a week."""
+    """Delete answers that nobody wanted for long, and the code of Python programs that were not asked for a week."""
     now = time.time()
     for old in folder.glob("*.*"):
         if now - old.stat().st_mtime > _FORGOTTEN_AFTER_S:

@@ -45,8 +45,8 @@ class Asking:
     cluster: Mapping[str, str] = field(default_factory=dict, repr=False)
     """options of the cluster that it will run on"""
     read_type: ReadType | None = None
-    max_age_s: float = 0
-    """how old an answer to the very same question may be"""
+    as_known: bool = False
+    """as the program answered when it was last asked, if it ever was"""
     timeout_s: float = TIME_LIMIT_S
     network: bool = False
 
@@ -80,7 +80,7 @@ def graph_request(desired: Desired, asking: Asking) -> GraphRequest:
 
 def wished_graph(desired: Desired, asking: Asking) -> Asked:
     """Return the job graph of a wish. Raises `ProgramFailed`, and what `graph_request` raises."""
-    return job_graph(graph_request(desired, asking), read_type=asking.read_type, max_age_s=asking.max_age_s)
+    return job_graph(graph_request(desired, asking), read_type=asking.read_type, as_known=asking.as_known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
