@@ -102,7 +102,7 @@ def figures(name: str, folder: Path, java: Loader, *, goal: str) -> dict[str, st
     warm = java.rounds(folder, ROUNDS + 1)[1:]
     ours += repeated(partial(load_metadata, str(folder), LocalStorage()))  # in turns, since the machine is shared
     warm += java.rounds(folder, ROUNDS + 1)[1:]
-    whole = alternately(3, ours=partial(process, folder), java=partial(seconds, [*java.command, *first(folder)]))
+    whole = alternately(ROUNDS, ours=partial(process, folder), java=partial(seconds, [*java.command, *first(folder)]))
     return {
         f"{name}, {size:.0f} MB: read and parsed, median of {2 * ROUNDS}": spread(ours),
         f"{name}: Flink's loader, second run and later": spread(warm),
@@ -118,11 +118,13 @@ def first(folder: Path) -> tuple[str, str]:
 
 
 def process(folder: Path) -> float:
+    path = folder / "_metadata"
     code = (
         "import sys; from scurry.savepoints.files import LocalStorage;"
-        "from scurry.savepoints.snapshot import load_metadata; load_metadata(sys.argv[1], LocalStorage())"
+        "from scurry.savepoints.metadata import read_metadata;"
+        "read_metadata(LocalStorage().read(sys.argv[1], 0, int(sys.argv[2])))"
     )
-    return seconds([sys.executable, "-c", code, str(folder)])
+    return seconds([sys.executable, "-c", code, str(path), str(path.stat().st_size)])
 
 
 def snapshot(folder: Path) -> None:
