@@ -254,26 +254,28 @@ def test_an_answer_is_known_from_any_environment_but_only_of_the_same_program(
     runtimes: Runtimes, tmp_path: Path
 ) -> None:
     marker = f"marker={tmp_path}"
-    first = job_graph(shop(runtimes, NEWEST, "uids", marker), as_known=True)
+    config = {"pipeline.name": "shop", "pipeline.max-parallelism": "128"}
+    first = job_graph(shop(runtimes, NEWEST, "uids", marker, config=config), as_known=True)
     assert first.fence is not None
     elsewhere = tmp_path / "elsewhere.jar"
     shutil.copy(shop(runtimes, NEWEST).jar, elsewhere)
     for again in (
-        shop(runtimes, NEWEST, "uids", marker),
-        shop(runtimes, NEWEST, "uids", marker, environment={"TERM": "another"}),
-        shop(runtimes, NEWEST, "uids", marker, jar=elsewhere),
-        shop(runtimes, NEWEST, "uids", marker, timeout_s=30),
+        shop(runtimes, NEWEST, "uids", marker, config=dict(reversed(config.items()))),
+        shop(runtimes, NEWEST, "uids", marker, config=config, environment={"TERM": "another"}),
+        shop(runtimes, NEWEST, "uids", marker, config=config, jar=elsewhere),
+        shop(runtimes, NEWEST, "uids", marker, config=config, timeout_s=30),
     ):
         known = job_graph(again, as_known=True)
         assert known.fence is None, "nothing was run"
         assert known.graph == first.graph
-    assert job_graph(shop(runtimes, NEWEST, "uids", marker)).fence is not None, "asked anew by default"
+    assert job_graph(shop(runtimes, NEWEST, "uids", marker, config=config)).fence is not None, "asked anew by default"
     for other in (
-        shop(runtimes, NEWEST, "uids", marker, "more"),
-        shop(runtimes, NEWEST, "uids", marker, parallelism=2),
-        shop(runtimes, NEWEST, "uids", marker, config={"pipeline.operator-chaining.enabled": "false"}),
-        shop(runtimes, NEWEST, "uids", marker, files={"a": b"1"}),
-        shop(runtimes, NEWEST, "uids", marker, jar_digest="of another jar"),
+        shop(runtimes, NEWEST, "uids", marker, "more", config=config),
+        shop(runtimes, NEWEST, marker, "uids", config=config),
+        shop(runtimes, NEWEST, "uids", marker, config=config, parallelism=2),
+        shop(runtimes, NEWEST, "uids", marker, config={**config, "pipeline.operator-chaining.enabled": "false"}),
+        shop(runtimes, NEWEST, "uids", marker, config=config, files={"a": b"1"}),
+        shop(runtimes, NEWEST, "uids", marker, config=config, jar_digest="of another jar"),
     ):
         assert job_graph(other, as_known=True).fence is not None
 

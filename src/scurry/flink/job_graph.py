@@ -12,6 +12,7 @@ import re
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 from scurry.flink import job_graph_cache
@@ -93,8 +94,12 @@ def job_graph(request: GraphRequest, *, read_type: ReadType | None = None, as_kn
 
 
 def _key(request: GraphRequest, question: Question) -> str:
-    """What the program is and was told; not where its jar is now, and who asks from which environment."""
-    told = (text for name, value in question.pairs if name not in {"jar", "limit_ms"} for text in (name, value))
+    """What the program is and was told; not where its jar is now, and who asks from which environment.
+
+    A wish that was read back from the journal may have its options in another order; arguments keep theirs.
+    """
+    pairs = sorted(question.pairs, key=itemgetter(0))
+    told = (text for name, value in pairs if name not in {"jar", "limit_ms"} for text in (name, value))
     given = (part for name, content in sorted(question.files.items()) for part in (name, content))
     return job_graph_cache.key_of(
         (
