@@ -11,7 +11,7 @@ from collections import defaultdict
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
-from threading import Lock, Semaphore
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,7 +19,7 @@ import msgspec
 from scurry.flink.cluster import ClusterSettings, LocalClusters
 from scurry.flink.connection import RestSettings
 from scurry.flink.rest import FlinkRest, JarRequest
-from scurry.model.errors import ScurryError
+from scurry.model.errors import RejectedByTarget
 from scurry.model.flink_memory import MIB
 from scurry.model.reporting import SilentReporter
 from scurry.targets.job_graphs import Asking, graph_request
@@ -41,7 +41,8 @@ _ENDED = frozenset({"FAILED", "CANCELED", "FINISHED", "SUSPENDED"})
 _COUNTED = 3
 """records by key that a job counts before it is stopped"""
 _SLOTS = 6
-_CLUSTER_DIED = "The TaskExecutor is shutting down"
+_NOT_ITS_FAULT = ("The TaskExecutor is shutting down", "Process died with exit code 0", "OutOfDirectMemoryError")
+"""why a job failed that says nothing of its state: what it ran on was at its end"""
 _LONGEST = 220
 
 
@@ -104,28 +105,38 @@ class _Told:
 class RealFlink:
     """One cluster of one Flink version, for all cases."""
 
-    def __init__(self, cluster: RunningCluster, rest: FlinkRest, programs: Programs, folder: Path) -> None:
+    def __init__(self, ensure: Callable[[], RunningCluster], rest: FlinkRest, programs: Programs, folder: Path) -> None:
         self._rest = rest
         self._programs = programs
-        self._logs = cluster.log_directory
+        self._ensure = ensure
+        self._logs = ensure().log_directory
         self._savepoints = folder / "savepoints"
         self._told: dict[str, _Told] = {}
         self._jars: dict[str, str] = {}
         self._uploading = Lock()
         self._python = Lock()
-        """a JobManager runs the main() of one Python program at a time: of two, one has no job"""
-        self._workers = Semaphore(2)
-        """Python's processes need more memory than others"""
 
     def leave(self, old: Desired, case: Case) -> Left:
         """Run an old version until it has counted, and end it with a snapshot."""
-        with self._workers if case.before.kind is Kind.PYTHON else nullcontext():
+        with self._for_python() if case.before.kind is Kind.PYTHON else nullcontext():
             return self._leave(old, case)
 
     def try_new(self, new: Desired, left: Left, case: Case) -> Happened:
         """Start a new version from what the old one left, and see."""
-        with self._workers if case.after.kind is Kind.PYTHON else nullcontext():
+        with self._for_python() if case.after.kind is Kind.PYTHON else nullcontext():
             return self._try_new(new, left, case)
+
+    @contextmanager
+    def _for_python(self) -> Iterator[None]:
+        """Have one Python program at a time, on a TaskManager that is there.
+
+        Of two whose main() run at once in a JobManager, one has no job. And a TaskManager ends itself when a Python
+        job is cancelled or fails in the middle of a bundle (Beam: "Reference count must not be negative").
+        """
+        with self._python:
+            self._ensure()
+            _until(lambda: self._rest.overview().slots_available >= _SLOTS, "all slots are free")
+            yield
 
     def _leave(self, old: Desired, case: Case) -> Left:
         job = self._run(self._request(old), case.before, None)
@@ -141,7 +152,7 @@ class RealFlink:
             try:
                 self._until_settled(job, left)
             finally:
-                self._end(job)
+                self._finish(job, case.after)
         except Failed as failed:
             return Happened(outcome=failed.outcome, why=failed.why, seconds=round(time.monotonic() - began, 1))
         counts = judged(self._counted(job), left.counts, exactly=case.take is not Take.CHECKPOINT)
@@ -173,9 +184,8 @@ class RealFlink:
         told = _Told(tag=tag_of(version))
         told = dataclasses.replace(told, before=len(self._tagged(told)))
         try:
-            with self._python if version.kind is Kind.PYTHON else nullcontext():
-                job = self._rest.run(jar, started)
-        except ScurryError as error:
+            job = self._rest.run(jar, started)
+        except RejectedByTarget as error:
             raise Failed(Outcome.REFUSED, getattr(error, "cause", "") or error.message) from error
         self._told[job] = told
         return job
@@ -193,7 +203,7 @@ class RealFlink:
     def _failure(self, job: str) -> Failed:
         _until(lambda: self._rest.exceptions(job), f"{job} says why it failed")
         text = self._rest.exceptions(job)[0].stacktrace
-        if _CLUSTER_DIED in text:
+        if any(each in text for each in _NOT_ITS_FAULT):
             raise RuntimeError(text)
         began = bool(self._rest.job(job).vertices)  # a job whose master could not begin has none
         return Failed(Outcome.FAILED if began else Outcome.REFUSED, text)
@@ -215,6 +225,11 @@ class RealFlink:
         while not settled() and time.monotonic() < deadline:
             time.sleep(0.1)
         _until(lambda: self._alive(job) and self._rest.checkpoints(job).latest.completed, f"{job} takes a checkpoint")
+
+    def _finish(self, job: str, version: Version) -> None:
+        if version.kind is Kind.PYTHON and self._rest.job_status(job) == "RUNNING":
+            self._stopped(job, Take.CANONICAL)  # between bundles
+        self._end(job)
 
     def _end(self, job: str) -> None:
         if self._rest.job_status(job) not in _ENDED:
@@ -312,9 +327,8 @@ def real_flink(programs: Programs, version: str) -> Iterator[RealFlink]:
         config={"taskmanager.memory.jvm-metaspace.size": "900m"},  # each job has classes of its own, PyFlink's many
     )
     try:
-        cluster = clusters.ensure(settings)
-        with FlinkRest(RestSettings(url=cluster.rest_url)) as rest:
-            yield RealFlink(cluster, rest, programs, folder)
+        with FlinkRest(RestSettings(url=clusters.ensure(settings).rest_url)) as rest:
+            yield RealFlink(lambda: clusters.ensure(settings), rest, programs, folder)
     finally:
         clusters.stop()
         shutil.rmtree(folder / "local", ignore_errors=True)

@@ -25,12 +25,12 @@ Each change below was made to a real program: its old version ran on a real Flin
 with a savepoint (or left what the change names). What `scurry plan` says of the new version was written down, and then
 the new version was started from that snapshot, without `--allowNonRestoredState`.
 
-A cell is what scurry said, then what Flink did. *A state unused*: it says so of a state that the new version does not
-register when it opens. *Runs*: all tasks ran and a checkpoint completed; *counts on*: the
-program counts by key, and its first count followed the last one of the old version; *anew*: it began at 1. *Refused*:
-when the job was submitted; *failed*: when its tasks were restored, or with its first records; *wrong*: it ran, and with
-other values than were kept. `fits` is right where it ran and its values were right, `blocked` is right everywhere else;
-`unknown` is counted apart.
+A cell is what scurry said, then what Flink did. *A state unused*: scurry says so of a state that the new version does
+not register when it opens. *Runs*: all tasks ran and a checkpoint completed; *counts on*: the program counts by key,
+and its first count followed the last one of the old version; *anew*: it began at 1. *Refused*: when the job was
+submitted; *failed*: when its tasks were restored, or with its first records; *wrong*: it ran, and with other values
+than were kept. `fits` is right where it ran and its values were right, `blocked` is right everywhere else; `unknown`
+is counted apart.
 
 This page is written by a command, which takes the programs in `tests/proof`:
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from scurry.model.errors import ScurryError
-from tests.proof.real_flink import Counts, Happened, Outcome, real_flink
+from tests.proof.real_flink import Counts, Failed, Happened, Outcome, real_flink
 from tests.proof.records import Records
 from tests.proof.verdicts import Verdict, compared, in_short
 
@@ -107,9 +107,11 @@ class Trial:
         with ThreadPoolExecutor(at_once or self.at_once) as pool:
             running = {pool.submit(one, case): case for case in cases}
             for done in as_completed(running):
-                if error := done.exception():
+                error = done.exception()
+                if error and not isinstance(error, Failed):
                     self.tell("".join(traceback.format_exception(error)[-3:])[:_LONGEST])
-                told = done.result() if not error else f"not tried: {repr(error)[:_LONGEST]}"
+                why = error.why if isinstance(error, Failed) else repr(error)[:_LONGEST]
+                told = f"not tried: {why}" if error else done.result()
                 if told:
                     self.tell(f"{self.version} {running[done].name}: {told}")
 
