@@ -425,6 +425,14 @@ def test_sql_is_told_in_its_words() -> None:
 # What is dropped unseen ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("told", [*SnapshotFormat, None])
+def test_a_native_savepoint_of_the_stop_binds_the_state_backend(told: SnapshotFormat | None) -> None:
+    graph = program(wanted("counts", COUNT), state_backend="rocksdb")
+    made_up = MadeUp(graph=graph, before=program(wanted("counts", COUNT), state_backend="hashmap"))
+    verdict = found(made_up, on=occasion(format=told))
+    assert verdict.fit is (Fit.BLOCKED if told is SnapshotFormat.NATIVE else Fit.FITS)
+
+
 @pytest.mark.parametrize("check", list(StateCheck))
 @pytest.mark.parametrize("allowed", [True, False, ("counts",)])
 def test_state_that_is_dropped_without_a_look_is_warned_of(check: StateCheck, allowed: bool | tuple[str, ...]) -> None:

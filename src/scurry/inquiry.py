@@ -52,6 +52,8 @@ class Occasion:
     """returns the wish whose job wrote a snapshot; of None, the wish that runs"""
     picture: bool = False
     """the old program's graph is wanted, too, for its edges"""
+    format: SnapshotFormat | None = None
+    """of the savepoint that the job's stop will write, where that is told"""
     asked: bool = False
     """a person asked for nothing else: what cannot be looked at is an error"""
 

@@ -125,7 +125,7 @@ def _start(operation: Deploy | Upgrade | Resume, occasion: Occasion) -> Start | 
         named = operation.restore.snapshot
         return Start(snapshot=named, format=_format(named), live=_is_live(named, occasion))
     by_savepoint = isinstance(operation, Upgrade) and operation.mode is UpgradeMode.SAVEPOINT
-    format = SnapshotFormat.CANONICAL if by_savepoint else SnapshotFormat.NATIVE
+    format = occasion.format or SnapshotFormat.CANONICAL if by_savepoint else SnapshotFormat.NATIVE
     live = occasion.observed.live
     if live is not None and live.latest_checkpoint is not None:
         return Start(snapshot=live.latest_checkpoint, format=format, live=True)

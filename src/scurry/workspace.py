@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from scurry.model.report import Diagnosis, LogLines
     from scurry.model.reporting import Reporter
     from scurry.model.result import Applied
-    from scurry.model.snapshot import Snapshot
+    from scurry.model.snapshot import Snapshot, SnapshotFormat
 
 Confirm = Callable[["Plan"], bool]
 """Shown the plan before anything is done; False declines."""
@@ -362,10 +362,13 @@ class Workspace(OpenProject):
         self, plan: Plan, observed: Observed, history: History, *, picture: bool = False, asked: bool = False
     ) -> Plan:
         """Return a plan with what only bytes tell: how artifacts differ, and whether the state fits the new program."""
+        from scurry.engine import savepoint_formats
         from scurry.model.ports import RunsFlink
         from scurry.preflight import Occasion, concerns
 
         plan = self.assembly.explain(plan, history)
+        format = self._savepoint_format(plan)
+        plan = savepoint_formats.told(plan, format)
         if not any(map(concerns, plan.changes)):
             return plan
         place = self.target(plan.target)
@@ -377,8 +380,24 @@ class Workspace(OpenProject):
             wrote=lambda snapshot: self._writer(snapshot, history),
             picture=picture,
             asked=asked,
+            format=format,
         )
         return self.assembly.preflight.judged(plan, occasion)
+
+    def _savepoint_format(self, plan: Plan) -> SnapshotFormat | None:
+        """Return the format of the savepoint that a plan takes; None where it takes none, or it is not told."""
+        from contextlib import suppress
+
+        from scurry.engine.savepoint_formats import job_to_save
+        from scurry.model.errors import ScurryError
+        from scurry.model.ports import TellsFormats
+
+        job = next((found for change in plan.changes if (found := job_to_save(change.operation))), None)
+        if job is not None:
+            with suppress(ScurryError):
+                place = self.target(plan.target)
+                return place.savepoint_format(job) if isinstance(place, TellsFormats) else None
+        return None
 
     def _writer(self, snapshot: Snapshot | None, history: History) -> Desired | None:
         """Return the wish whose job wrote a snapshot; of None the one that runs; None where that is not known."""

@@ -65,6 +65,8 @@ _DIRECTORIES = {
 _DEFAULTS = {
     # Design decision 7: REST answers come from a copy of the job's state that is this old at most (Flink: 3 s).
     "web.refresh-interval": "100",
+    # What a job's operators are, their metrics tell (Flink: up to 10 s old). Fetched only when somebody asks.
+    "metrics.fetcher.update-interval": "300",
     "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
     # Both processes start at once; the TaskManager finds nobody at first, and would wait 10 s before asking again.
     "cluster.registration.initial-timeout": "50",

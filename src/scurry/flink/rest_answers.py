@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from scurry.model.snapshot import SnapshotFormat
+
 
 class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
     """`/config`. Never cached by Flink, and answered while no job runs."""
@@ -286,6 +288,14 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     failure_timestamp: int = 0
     failure_message: str | None = None
     """a sentence of Flink's; the exception itself is in the logs only"""
+    savepoint_format: str | None = msgspec.field(name="savepointFormat", default=None)
+    """`CANONICAL` or `NATIVE`; of savepoints"""
+
+    @property
+    def format(self) -> SnapshotFormat | None:
+        """The format of a savepoint; None of a checkpoint, or where it is not told."""
+        word = (self.savepoint_format or "").lower()
+        return SnapshotFormat(word) if word in {"canonical", "native"} else None
 
     @property
     def taken_at(self) -> datetime:

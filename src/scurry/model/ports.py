@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from scurry.model.leftover import Leftover
     from scurry.model.observed import Job, Observed
     from scurry.model.operation import Action, Operation, Outcome, Step
-    from scurry.model.snapshot import Restore, Snapshot
+    from scurry.model.snapshot import Restore, Snapshot, SnapshotFormat
     from scurry.model.state import JobGraph, OpenedProgram, SnapshotRead, StateHeads
     from scurry.model.values import Text
 
@@ -178,6 +178,17 @@ class RunsFlink(Protocol):
 
     def defaults(self, flink_version: str) -> Mapping[str, str]:
         """Return the Flink options that jobs have there unless they set their own. Raises `TargetUnavailable`."""
+
+
+@runtime_checkable
+class TellsFormats(Protocol):
+    """What a target is, too, if the format of a savepoint depends on the job. Only looks."""
+
+    def savepoint_format(self, job_id: str) -> SnapshotFormat | None:
+        """Return the format in which a running job's savepoints can be written; None where it does not tell.
+
+        Raises `JobNotFound`, `TargetUnavailable`.
+        """
 
 
 class ReadsSnapshots(Protocol):
@@ -354,5 +365,6 @@ __all__ = [
     "Secrets",
     "StepContext",
     "Target",
+    "TellsFormats",
     "TellsOfStrangers",
 ]

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from scurry.model.operation import Operation
     from scurry.model.ports import Log, Marks, StepContext
     from scurry.model.project import LocalTarget as Settings
-    from scurry.model.snapshot import Snapshot
+    from scurry.model.snapshot import Snapshot, SnapshotFormat
     from scurry.targets.services import TargetServices
 
 _LEAST_SLOTS = 4
@@ -121,6 +121,10 @@ class LocalTarget:
         found = target.defaults(flink_version)
         hidden = {key: text for key, text in self._config.items() if found.get(key) == MASKED}
         return {**found, **hidden}
+
+    def savepoint_format(self, job_id: str) -> SnapshotFormat | None:
+        """Return the format in which a running job's savepoints can be written; None where it does not tell."""
+        return self._owner(job_id).savepoint_format(job_id)
 
     def left_by(self, job: Job) -> tuple[Snapshot, ...]:
         """Return what a job and the one before it have left on the disk."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scurry.flink.rest_errors import OperationNotFound
@@ -16,7 +16,7 @@ from scurry.model.values import format_duration
 from scurry.targets.rest.observing import checkpoint_snapshot, retained_checkpoint, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import timedelta
 
     from scurry.flink.rest import FlinkRest
@@ -50,17 +50,31 @@ class Ending:
     target: str
     directory: str | None
     """where savepoints go; None: where the cluster puts them"""
+    format_of: Callable[[str], SnapshotFormat | None] = lambda job_id: None
+    """returns the format that a running job's savepoints can be written in; None: it does not tell"""
+    formats: dict[str, SnapshotFormat | None] = field(default_factory=dict)
+    """by mark, what was told of those that were asked for here"""
 
     def stop(self, step: Step, *, limit: timedelta, activity: Activity) -> Snapshot:
         """Stop a job with a savepoint, or join the stop that was begun under the same mark."""
         drain = bool(step.inputs.get("drain"))
-        self.rest.stop(step.inputs["job_id"], trigger_id=step.mark, directory=self.directory, drain=drain)
+        format = self._format(step).upper()
+        self.rest.stop(
+            step.inputs["job_id"], trigger_id=step.mark, directory=self.directory, format=format, drain=drain
+        )
         return self.await_savepoint(step, limit=limit, activity=activity, what="the stop with a savepoint")
 
     def savepoint(self, step: Step, *, limit: timedelta, activity: Activity) -> Snapshot:
         """Take a savepoint, or join the one that was begun under the same mark; the job goes on."""
-        self.rest.trigger_savepoint(step.inputs["job_id"], trigger_id=step.mark, directory=self.directory)
+        format = self._format(step).upper()
+        self.rest.trigger_savepoint(
+            step.inputs["job_id"], trigger_id=step.mark, directory=self.directory, format=format
+        )
         return self.await_savepoint(step, limit=limit, activity=activity, what="the savepoint")
+
+    def _format(self, step: Step) -> SnapshotFormat:
+        found = self.formats[step.mark] = self.format_of(step.inputs["job_id"])
+        return found or SnapshotFormat.CANONICAL
 
     def await_savepoint(self, step: Step, *, limit: timedelta, activity: Activity, what: str) -> Snapshot:
         """Wait for a savepoint that was begun. Raises `OperationNotFound`, `JobNotFound`, `RejectedByTarget`.
@@ -134,9 +148,22 @@ class Ending:
             location=location,
             taken_at=self.clock.now(),
             job_id=step.inputs["job_id"],
-            format=SnapshotFormat.CANONICAL,
+            format=self._written_format(location, step),
             drained=bool(step.inputs.get("drain")),
         )
+
+    def _written_format(self, location: str, step: Step) -> SnapshotFormat | None:
+        """Return the format of a savepoint; of one that another process asked for, from the job's statistics.
+
+        What was asked for here costs no call: a job waits to be started.
+        """
+        if step.mark in self.formats:
+            return self.formats[step.mark]
+        try:
+            history = self.rest.checkpoints(step.inputs["job_id"]).history
+        except TargetError:
+            return None
+        return next((found.format for found in history if found.external_path == location), None)
 
     def _result(self, answer: OperationAnswer, step: Step, what: str, activity: Activity) -> Snapshot:
         job_id: str = step.inputs["job_id"]

@@ -82,6 +82,7 @@ def checkpoint_snapshot(checkpoint: Checkpoint, job_id: str) -> Snapshot | None:
         location=checkpoint.external_path,
         taken_at=checkpoint.taken_at,
         job_id=job_id,
+        format=checkpoint.format,
         size_bytes=checkpoint.state_size,
     )
 

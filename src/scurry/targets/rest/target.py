@@ -29,6 +29,7 @@ from scurry.targets import lowering
 from scurry.targets.rest import checking, observing, rescaling
 from scurry.targets.rest.delivery import Delivery
 from scurry.targets.rest.ending import Ending, undecided
+from scurry.targets.rest.formats import savepoint_format
 from scurry.targets.rest.program import Program, digest_in, jar_digest, make_program
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from scurry.flink.rest_answers import JobSummary
     from scurry.model.desired import Artifact, Desired
     from scurry.model.ports import Activity, Log, Marks, StepContext
+    from scurry.model.snapshot import SnapshotFormat
     from scurry.targets.rest.places import Places
     from scurry.targets.services import TargetServices
 
@@ -56,7 +58,14 @@ class RestTarget:
         self.rest = rest
         self._services = services
         self._places = places
-        self._ending = Ending(rest=rest, clock=services.clock, target=name, directory=places.savepoints)
+        self._ending = Ending(
+            rest=rest,
+            clock=services.clock,
+            target=name,
+            directory=places.savepoints,
+            format_of=self.savepoint_format,
+        )
+        self._formats: dict[str, SnapshotFormat] = {}
         self._programs: dict[str, Program] = {}
         self._waited_for: set[str] = set()
         self._scheduler: str | None = None
@@ -106,6 +115,15 @@ class RestTarget:
     def defaults(self, flink_version: str) -> Mapping[str, str]:
         """Return the cluster's own options; Flink masks what looks like a secret."""
         return self.rest.options()
+
+    def savepoint_format(self, job_id: str) -> SnapshotFormat | None:
+        """Return the format in which a running job's savepoints can be written; None where it does not tell."""
+        if job_id not in self._formats:  # a job has one program for its life
+            found = savepoint_format(self.rest, job_id, self._services.clock)
+            if found is None:
+                return None
+            self._formats[job_id] = found
+        return self._formats[job_id]
 
     def left_by(self, job: Job) -> tuple[Snapshot, ...]:
         """Return what a job and the one before it have left where this machine sees it."""
