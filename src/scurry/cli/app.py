@@ -36,6 +36,7 @@ COMMANDS = {
     "state": "state",
     "fork": "fork",
     "serve": "serve",
+    "emulate": "emulate",
     "runtime": "runtime",
     "local": "local",
     "journal": "journal",

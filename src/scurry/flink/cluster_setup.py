@@ -120,7 +120,7 @@ def _command(
     # One process records for all of its kind.
     records = role in (JOB_MANAGER, launch.task_manager(1))
     sharing = archives.flags(kind, record=records) if archives else ()
-    return launch.command(
+    command = launch.command(
         role,
         java=settings.java.executable,
         flags=(*sizes.flags, *sharing, *configuration.java_options(settings.config, kind)),
@@ -128,6 +128,7 @@ def _command(
         directory=directory,
         slots=slots,
     )
+    return (*settings.wrapper, *command)
 
 
 def _task_manager_memory(settings: ClusterSettings) -> memory.ProcessMemory:

@@ -103,6 +103,8 @@ class ClusterSettings:
     log_level: str = "INFO"
     rest_port: int | None = None
     """None: a free one"""
+    wrapper: tuple[str, ...] = ()
+    """what every process is started by; it becomes that process (`exec`)"""
 
 
 def check_config(config: Mapping[str, str]) -> None:

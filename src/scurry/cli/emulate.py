@@ -1,0 +1,108 @@
+"""`scurry emulate`: the managed service on this machine."""
+
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scurry.cli.failure import Usage
+from scurry.cli.session import Session, command, new_app
+
+if TYPE_CHECKING:
+    from scurry.emulator.endpoint import Emulator, Settings
+
+app = new_app("emulate", "Services that are not on this machine, emulated with a real Flink.")
+
+State = Annotated[
+    Path | None,
+    typer.Option("--state", metavar="DIR", help="Where it keeps its applications; without it, .scurry/emulator."),
+]
+Ephemeral = Annotated[bool, typer.Option("--ephemeral", help="Keep nothing.")]
+Port = Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="Of the endpoint; 0: a free one.")]
+Scale = Annotated[
+    float,
+    typer.Option(
+        "--scale", metavar="X", min=0.05, max=4, help="Part of a KPU's memory (4 GiB) that each TaskManager gets here."
+    ),
+]
+Kpus = Annotated[int, typer.Option("--kpus", metavar="N", min=1, help="Quota of KPUs of an application.")]
+Snapshots = Annotated[int, typer.Option("--snapshots", metavar="N", min=1, help="Quota of snapshots.")]
+Environment = Annotated[bool, typer.Option("--env", help="Only write what a shell needs for the endpoint on --port.")]
+Arguments = Annotated[
+    list[str] | None, typer.Argument(metavar="[-- CMD…]", help="Run a command inside, and stop when it ends.")
+]
+
+DEFAULT_PORT = 4566
+
+
+@app.command("msf")
+@command()
+def msf(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    session: Session,
+    arguments: Arguments = None,
+    state: State = None,
+    ephemeral: Ephemeral = False,
+    port: Port = DEFAULT_PORT,
+    scale: Scale = 0.25,
+    kpus: Kpus = 64,
+    snapshots: Snapshots = 1000,
+    environment: Environment = False,
+) -> int:
+    """Amazon Managed Service for Apache Flink: its API, and a real Flink for each application.
+
+    boto3, the AWS CLI and Terraform work with it unchanged. S3, IAM, STS, CloudWatch and Secrets Manager are moto's, on
+    the same endpoint; what is in them is gone when it stops. Without a command it serves until Ctrl-C.
+    """
+    from tempfile import TemporaryDirectory
+
+    from scurry.emulator.endpoint import Settings, environment_of
+    from scurry.emulator.lifecycle import Limits
+
+    if environment:
+        session.say("\n".join(f"export {name}={value}" for name, value in environment_of(port).items()))
+        return 0
+    if state and ephemeral:
+        raise Usage("--state keeps what --ephemeral does not")
+    with TemporaryDirectory(prefix="scurry-emulator-") as nowhere:
+        folder = Path(nowhere) if ephemeral else state or session.workspace.assembly.directory / "emulator"
+        limits = Limits(kpus=kpus, snapshots=snapshots)
+        settings = Settings(directory=folder.absolute(), port=0 if arguments else port, scale=scale, limits=limits)
+        return _served(session, settings, arguments)
+
+
+def _served(session: Session, settings: "Settings", arguments: list[str] | None) -> int:
+    from scurry.emulator.endpoint import Emulator
+
+    emulator = Emulator(settings, session.workspace.runtimes, session.reporter)
+    with emulator.serving():
+        if arguments:
+            return _inside(emulator, arguments)
+        session.say(
+            f"Amazon Managed Service for Apache Flink, emulated at {emulator.url}\n"
+            f"  state in {settings.directory}; {settings.scale:g} of a KPU's memory for each TaskManager\n"
+            f'  for a shell:  eval "$(scurry emulate msf --env --port {emulator.port})"\n'
+            "Ctrl-C stops it."
+        )
+        _until_told()
+    return 0
+
+
+def _inside(emulator: "Emulator", arguments: list[str]) -> int:
+    try:
+        return subprocess.run(arguments, env={**os.environ, **emulator.environment}, check=False).returncode
+    except OSError as error:
+        raise Usage(f"{arguments[0]!r} cannot be run: {error.strerror}") from error
+
+
+def _until_told() -> None:
+    """Wait for SIGINT or SIGTERM, whichever thread takes it (as `serve` does)."""
+    waked, ours = socket.socketpair()
+    ours.setblocking(False)
+    signal.set_wakeup_fd(ours.fileno())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    waked.recv(1)

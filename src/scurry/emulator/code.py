@@ -1,0 +1,118 @@
+"""The code of an application: fetched from S3 or given inline, kept with its version, and made a program of.
+
+One zip file, `ZIPFILE`, is a jar when it has a main class in its manifest. Source: "Create a Managed Service for Apache
+Flink for Python application", whose property group `kinesis.analytics.flink.run.options` is read in `python_code.py`.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from scurry.emulator import configuration
+from scurry.emulator.errors import invalid_argument
+from scurry.emulator.plane import Program
+from scurry.model.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scurry.emulator.records import Version
+
+MOST_BYTES = 512 << 20
+MOST_INLINE_BYTES = 50 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """An object in S3."""
+
+    bucket: str
+    key: str
+    version: str | None = None
+
+
+class ObjectMissing(Exception):
+    """There is no such object, or it may not be read."""
+
+
+class Objects(Protocol):
+    """Where the code of applications is."""
+
+    def size(self, location: Location) -> int:
+        """Return an object's size in bytes. Raises `ObjectMissing`."""
+
+    def download(self, location: Location, path: Path) -> None:
+        """Write an object to a file. Raises `ObjectMissing`."""
+
+
+class Codes:
+    """Fetches the code of versions."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def check(self, version: Version) -> None:
+        """Refuse code that cannot be read. Raises `ServiceError`, with the text that the service has for it."""
+        location = _location(version)
+        if location is None:
+            return
+        try:
+            self._objects.size(location)
+        except ObjectMissing as error:
+            raise invalid_argument(
+                "Please check the role provided or validity of S3 location you provided. We are unable to get the "
+                f"specified fileKey: {location.key} in the specified bucket: {location.bucket}"
+            ) from error
+
+    def keep(self, place: Path, version: Version, content: bytes) -> None:
+        """Keep code that came inline."""
+        path = _file(place, version)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    def program(self, place: Path, version: Version) -> Program:
+        """Return what to run. Raises `ArtifactError` when there is nothing that could."""
+        path = self._fetched(place, version)
+        if not zipfile.is_zipfile(path):
+            raise ArtifactError("The code is not a jar or zip file")
+        if "main-class" not in _manifest(path):
+            raise ArtifactError("The jar names no Main-Class in its manifest")
+        return Program(jar=path)
+
+    def _fetched(self, place: Path, version: Version) -> Path:
+        """Code in S3 is read again at each start: the object under a key may be another one by then."""
+        path, location = _file(place, version), _location(version)
+        if location is None:
+            if not path.exists():
+                raise ArtifactError("The application has no code")
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if self._objects.size(location) > MOST_BYTES:
+                raise ArtifactError(f"The code is larger than {MOST_BYTES >> 20} MiB")
+            self._objects.download(location, path)
+        except ObjectMissing as error:
+            raise ArtifactError(f"The code cannot be read: {location.key} in {location.bucket}") from error
+        return path
+
+
+def _location(version: Version) -> Location | None:
+    described = configuration.code_location(version.configuration)
+    if described is None:
+        return None
+    bucket = described["BucketARN"].rpartition(":")[2]
+    return Location(bucket=bucket, key=described["FileKey"], version=described.get("ObjectVersion"))
+
+
+def _file(place: Path, version: Version) -> Path:
+    return place / "code" / f"{version.id}.jar"
+
+
+def _manifest(path: Path) -> str:
+    with zipfile.ZipFile(path) as packed:
+        try:
+            return packed.read("META-INF/MANIFEST.MF").decode("utf-8", "replace").lower()
+        except KeyError:
+            return ""

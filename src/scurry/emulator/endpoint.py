@@ -1,0 +1,168 @@
+"""One endpoint for all that an application needs: this service, and S3, IAM, STS, CloudWatch, Secrets Manager by moto.
+
+All in one process, behind one port on the loopback; requests of ours are known by their target header.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from scurry.emulator.code import Codes, ObjectMissing
+from scurry.emulator.lifecycle import Lifecycle, Limits
+from scurry.emulator.protocol import Wire, is_ours
+from scurry.emulator.records import Records
+from scurry.emulator.service import REGION, Service
+from scurry.model.errors import MissingExtra, WorkspaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from scurry.emulator.code import Location
+    from scurry.flink.runtimes import Runtimes
+    from scurry.model.ports import Reporter
+
+LOOPBACK = "127.0.0.1"
+KEY, SECRET = "emulator", "emulator"
+"""what moto takes; there is nothing to protect"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How an emulator is served."""
+
+    directory: Path
+    """its state"""
+    port: int = 0
+    """0: a free one"""
+    scale: float = 0.25
+    """part of a KPU's memory that each TaskManager gets"""
+    limits: Limits = field(default_factory=Limits)
+
+
+def environment_of(port: int) -> dict[str, str]:
+    """Return what a shell needs so that the AWS CLI, boto3 and Terraform come to the endpoint on a port."""
+    return {
+        "AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{port}",
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+class Objects:
+    """The code in S3, read through the endpoint itself as any client would."""
+
+    def __init__(self) -> None:
+        self.url = ""
+
+    def size(self, location: Location) -> int:
+        """Return an object's size. Raises `ObjectMissing`."""
+        return int(self._call("head_object", location)["ContentLength"])
+
+    def download(self, location: Location, path: Path) -> None:
+        """Write an object to a file. Raises `ObjectMissing`."""
+        body = self._call("get_object", location)["Body"]
+        with path.open("wb") as file:
+            for piece in body.iter_chunks(1 << 20):
+                file.write(piece)
+
+    def _call(self, name: str, location: Location) -> Any:
+        from botocore.exceptions import ClientError
+
+        version = {"VersionId": location.version} if location.version else {}
+        try:
+            return getattr(self._client, name)(Bucket=location.bucket, Key=location.key, **version)
+        except ClientError as error:
+            raise ObjectMissing(str(error)) from error
+
+    @cached_property
+    def _client(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        return boto3.session.Session().client(
+            "s3",
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=KEY,
+            aws_secret_access_key=SECRET,
+            config=Config(s3={"addressing_style": "path"}),
+        )
+
+
+class Emulator:
+    """A running emulator."""
+
+    def __init__(self, settings: Settings, runtimes: Runtimes, reporter: Reporter) -> None:
+        self._objects = Objects()
+        codes = Codes(self._objects)
+        self.lifecycle = Lifecycle(
+            Records(settings.directory), runtimes, codes, reporter, limits=settings.limits, scale=settings.scale
+        )
+        self._wire = Wire(Service(self.lifecycle, codes))
+        self._others = _moto()
+        self._server = _server(settings.port, self)
+        self.port: int = self._server.port
+        self.url = f"http://{LOOPBACK}:{self.port}"
+        self._objects.url = self.url
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request: ours, or one of the services that moto has."""
+        return (self._wire if is_ours(environ) else self._others)(environ, start_response)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs so that its AWS clients come here."""
+        return environment_of(self.port)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Serve for the time of the block; then stop every Flink. What ran runs again when its state is served next."""
+        thread = threading.Thread(target=self._server.serve_forever, name="endpoint", daemon=True)
+        thread.start()
+        try:
+            self.lifecycle.resume()
+            yield
+        finally:
+            self._server.shutdown()
+            self.lifecycle.close()
+            self._server.server_close()
+
+
+def _moto() -> WSGIApplication:
+    try:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    except ImportError as error:
+        raise MissingExtra("emulator", purpose="emulating the managed service") from error
+    app: WSGIApplication = DomainDispatcherApplication(create_backend_app)
+    return app
+
+
+def _server(port: int, app: WSGIApplication) -> Any:
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Quiet(WSGIRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log(self, type: str, message: str, *args: Any) -> None:
+            """Say nothing: the emulator's own log tells what matters."""
+
+    try:
+        # Bound here: werkzeug itself would write its own words and end the process.
+        listening = socket.create_server((LOOPBACK, port))
+    except OSError as error:
+        raise WorkspaceError(
+            f"port {port} is taken on {LOOPBACK}: {error.strerror}",
+            hint="Choose another one, or 0 for any, with --port.",
+        ) from error
+    with listening:
+        return make_server(LOOPBACK, port, app, threaded=True, request_handler=Quiet, fd=listening.detach())

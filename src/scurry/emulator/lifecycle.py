@@ -1,0 +1,461 @@
+"""What start, stop, update, rollback, delete and snapshots do to an application: its states, and its Flink.
+
+A call checks, writes down what it begins, and returns; a thread does the work and writes down the end. Status and
+operation always flip together. A thread whose application was stopped by force or deleted meanwhile writes nothing any
+more (`work.py`).
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scurry.emulator import configuration, properties
+from scurry.emulator.errors import bad_configuration, in_use, invalid_argument, invalid_request, limit_exceeded
+from scurry.emulator.plane import Plane, Shape, is_running
+from scurry.emulator.records import Operation, Version
+from scurry.emulator.snapshots import CUSTOM, LATEST, Snapshots, newest_of, to_restore
+from scurry.emulator.work import Works, end
+from scurry.model.errors import ScurryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scurry.emulator.code import Codes
+    from scurry.emulator.records import Application, Records, Snapshot
+    from scurry.emulator.work import Work
+    from scurry.flink.runtimes import Runtimes
+    from scurry.model.ports import Reporter
+
+_FORCED = frozenset({"STARTING", "UPDATING", "STOPPING", "AUTOSCALING", "RUNNING", "ROLLING_BACK"})
+_WATCH_S = 1.0
+_ERROR_LENGTH = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one application may have."""
+
+    kpus: int = 64
+    snapshots: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """An update of an application that runs."""
+
+    before: Version
+    version: Version
+    run: dict[str, Any] | None
+    """what to start from, where the call says it; else the snapshot that the update itself takes"""
+    snapshots: bool
+
+
+class Lifecycle:
+    """The applications' lives."""
+
+    def __init__(
+        self,
+        records: Records,
+        runtimes: Runtimes,
+        codes: Codes,
+        reporter: Reporter,
+        *,
+        limits: Limits | None = None,
+        scale: float = 0.25,
+    ) -> None:
+        self.records = records
+        self.works = Works(records)
+        self._runtimes = runtimes
+        self._codes = codes
+        self._reporter = reporter
+        self._limits = limits or Limits()
+        self._scale = scale
+        self._planes: dict[str, Plane] = {}
+        self._snapshots = Snapshots(self.works, self._plane)
+        self._closed = threading.Event()
+
+    # Calls -----------------------------------------------------------------------------------------------------------
+
+    def start(self, application: Application, run: dict[str, Any]) -> Operation:
+        """Begin to start. Raises `ServiceError`."""
+        self._require(application, "started", {"READY"})
+        version = application.current
+        self._check_size(version)
+        if "ApplicationCodeConfigurationDescription" not in version.configuration:
+            raise bad_configuration(f"The application {application.name} has no code")
+        application.run = _described_run(run, None)
+        restore = to_restore(application, application.run)
+        operation = self.works.begin(application, "StartApplication", "STARTING")
+
+        def work(done: Work) -> None:
+            job_id = self._launch(application, version, restore)
+            with self.works.finishing(done, operation) as alive:
+                if alive:
+                    self._runs(application, version, job_id)
+
+        self._spawn(application, operation, work, otherwise="READY")
+        return operation
+
+    def stop(self, application: Application, *, force: bool) -> Operation:
+        """Begin to stop, by force without a snapshot. Raises `ServiceError`."""
+        self._require(application, "stopped", _FORCED if force else {"RUNNING"})
+        version, job_id = application.current, application.job_id
+        snapshots = configuration.snapshots_enabled(version.configuration) and not force
+        if snapshots:
+            self._require_health(application)
+        for open_one in application.operations:
+            if force and open_one.status == "IN_PROGRESS":
+                end(open_one, "CANCELLED", "The operation was interrupted by a forced stop")
+        operation = self.works.begin(application, "StopApplication", "FORCE_STOPPING" if force else "STOPPING")
+
+        def work(done: Work) -> None:
+            if snapshots and job_id:
+                self._snapshots.take_before(application, version, job_id)
+            self._plane(application).tear_down()
+            with self.works.finishing(done, operation) as alive:
+                if alive:
+                    application.status, application.job_id = "READY", None
+
+        self._spawn(application, operation, work, otherwise="RUNNING")
+        return operation
+
+    def update(self, application: Application, version: Version, run: dict[str, Any] | None) -> Operation:
+        """Begin to bring an application to a new version. Raises `ServiceError`; then nothing is changed."""
+        self._check_size(version)
+        before, was_running = application.current, application.status == "RUNNING"
+        snapshots = was_running and configuration.snapshots_enabled(version.configuration)
+        if snapshots:
+            self._require_health(application)
+        if run is not None and application.run is not None:
+            application.run = _described_run(run, application.run)
+        wanted = application.run if run is not None else None
+        if wanted:
+            to_restore(application, wanted)
+        application.versions.append(version)
+        application.version, application.updated = version.id, time.time()
+        operation = self.works.begin(application, "UpdateApplication", "UPDATING", versions=(before.id, version.id))
+
+        def work(done: Work) -> None:
+            if was_running:
+                change = _Change(before=before, version=version, run=wanted, snapshots=snapshots)
+                self._replace(application, change, done, operation)
+                return
+            with self.works.finishing(done, operation) as alive:
+                if alive:
+                    application.status = "READY"
+
+        self._spawn(application, operation, work, otherwise="READY")
+        return operation
+
+    def note(self, application: Application, version: Version) -> Operation:
+        """Take over a version that changes nothing of what runs."""
+        now = time.time()
+        operation = Operation(
+            id=secrets.token_urlsafe(16),
+            name="UpdateApplication",
+            start=now,
+            end=now,
+            status="SUCCESSFUL",
+            versions=(application.version, version.id),
+        )
+        application.operations.insert(0, operation)
+        if application.ran and application.ran[-1] == application.version and application.status == "RUNNING":
+            application.ran.append(version.id)
+        application.versions.append(version)
+        application.version, application.updated = version.id, now
+        self.records.save(application)
+        return operation
+
+    def roll_back(self, application: Application) -> Operation:
+        """Begin to return to the version that ran before, with its newest snapshot. Raises `ServiceError`."""
+        self._require(application, "rolled back", {"RUNNING", "UPDATING", "AUTOSCALING"})
+        earlier = [number for number in application.ran if number != application.version]
+        target = application.at(earlier[-1]) if earlier else None
+        snapshot = newest_of(application, target) if target else None
+        if target is None or snapshot is None:
+            raise invalid_request(f"Application {application.name} has no previous running version with a snapshot")
+        operation = self._roll_back(application, target)
+
+        def work(done: Work) -> None:
+            self._plane(application).tear_down()
+            job_id = self._launch(application, application.current, snapshot.location)
+            with self.works.finishing(done, operation) as alive:
+                if alive:
+                    self._runs(application, application.current, job_id)
+
+        self._spawn(application, operation, work, otherwise="READY")
+        return operation
+
+    def delete(self, application: Application) -> None:
+        """Begin to delete, with all snapshots. Raises `ServiceError`."""
+        self._require(application, "deleted", {"READY", "RUNNING"})
+        application.status = "DELETING"
+        done = self.works.renew(application)
+        self.records.save(application)
+
+        def work() -> None:
+            self._plane(application).tear_down()
+            with self.works.lock:
+                if self.works.counts(done):
+                    self.records.forget(application.name)
+                    self._planes.pop(application.name, None)
+
+        self.works.run(work)
+
+    def take_snapshot(self, application: Application, name: str) -> None:
+        """Begin to take a snapshot. Raises `ServiceError`."""
+        self._require(application, "snapshotted", {"RUNNING"})
+        if any(each.name == name for each in application.snapshots):
+            raise in_use(f"Snapshot {name} of application {application.name} already exists")
+        if len(application.snapshots) >= self._limits.snapshots:
+            raise limit_exceeded(f"Application {application.name} has {self._limits.snapshots} snapshots, the most")
+        self._require_health(application)
+        self._snapshots.take(application, application.current, name)
+
+    def delete_snapshot(self, application: Application, snapshot: Snapshot) -> None:
+        """Begin to delete a snapshot. Raises `ServiceError`."""
+        self._snapshots.delete(application, snapshot)
+
+    def dashboard(self, application: Application) -> str | None:
+        """Return the address of the application's own Flink; None while none runs."""
+        return self._plane(application).dashboard
+
+    # The emulator's own life -----------------------------------------------------------------------------------------
+
+    def resume(self) -> None:
+        """Take up what an emulator before this one left: what ran runs again, from its newest state."""
+        with self.works.lock:
+            for application in list(self.records.applications.values()):
+                self._resume(application)
+        self.works.run(self._watch)
+
+    def close(self) -> None:
+        """Stop every Flink. What ran is written down as running, and runs again when its state directory is served."""
+        self._closed.set()
+        self.works.join(timeout_s=5)
+        for plane in list(self._planes.values()):
+            plane.tear_down()
+
+    def _resume(self, application: Application) -> None:
+        for operation in application.operations:
+            if operation.status == "IN_PROGRESS":
+                end(operation, "FAILED", "The emulator was restarted")
+        application.snapshots = [each for each in application.snapshots if each.status in {"READY", "FAILED"}]
+        if application.status == "DELETING":
+            self.records.forget(application.name)
+            return
+        version, job_id, plane = application.current, application.job_id, self._plane(application)
+        if application.status != "RUNNING" or job_id is None:
+            plane.tear_down()
+            application.status, application.job_id = "READY", None
+            self.records.save(application)
+            return
+        if is_running(plane, job_id):
+            return
+        latest = application.latest_snapshot()
+        restore = plane.newest_checkpoint(job_id) or (latest.location if latest else None)
+        plane.tear_down()
+        done = self.works.renew(application)
+
+        def work() -> None:
+            started = self._launch(application, version, restore)
+            with self.works.lock:
+                if self.works.counts(done):
+                    application.job_id = started
+                    self.records.save(application)
+
+        self.works.run(work)
+
+    def _watch(self) -> None:
+        """A bounded job that came to its end makes its application READY."""
+        while not self._closed.wait(_WATCH_S):
+            with self.works.lock:
+                running = [each for each in self.records.applications.values() if each.status == "RUNNING"]
+            for application in running:
+                self._look(application)
+
+    def _look(self, application: Application) -> None:
+        job_id = application.job_id
+        try:
+            ended = job_id is not None and self._plane(application).health(job_id).state == "FINISHED"
+        except ScurryError:
+            return
+        with self.works.lock:
+            if not (ended and application.status == "RUNNING" and application.job_id == job_id):
+                return
+            application.status, application.job_id = "READY", None
+            self.works.renew(application)
+            self.records.save(application)
+        self._plane(application).tear_down()
+
+    # Work ------------------------------------------------------------------------------------------------------------
+
+    def _replace(self, application: Application, change: _Change, done: Work, operation: Operation) -> None:
+        """Stop what runs, with a snapshot if they are enabled, and start the new version from what is asked for."""
+        before, version, taken = change.before, change.version, None
+        if change.snapshots:
+            taken = self._snapshots.take_before(application, before, application.job_id or "")
+        plane = self._plane(application)
+        plane.tear_down()
+        restore = to_restore(application, change.run) if change.run else (taken.location if taken else None)
+        try:
+            job_id = self._launch(application, version, restore)
+        except ScurryError as error:
+            plane.tear_down()
+            if not configuration.system_rollback(version.configuration) or not self.works.counts(done):
+                raise
+            self._roll_back_by_itself(application, before, taken, (error, operation))
+            return
+        with self.works.finishing(done, operation) as alive:
+            if alive:
+                self._runs(application, version, job_id)
+
+    def _roll_back_by_itself(
+        self,
+        application: Application,
+        before: Version,
+        taken: Snapshot | None,
+        failed: tuple[ScurryError, Operation],
+    ) -> None:
+        error, operation = failed
+        with self.works.lock:
+            undoing = self._roll_back(application, before)
+            mine = self.works.newest(application)
+            end(operation, "FAILED", error.message[:_ERROR_LENGTH])
+            operation.rollback = undoing.id
+            self.records.save(application)
+        try:
+            job_id = self._launch(application, application.current, taken.location if taken else None)
+        except ScurryError as again:
+            self._fail(application, undoing, mine, "READY", again)
+            return
+        with self.works.finishing(mine, undoing) as alive:
+            if alive:
+                self._runs(application, application.current, job_id)
+
+    def _roll_back(self, application: Application, target: Version) -> Operation:
+        """Make the target's configuration a new version; nothing runs yet."""
+        now, before = time.time(), application.version
+        version = Version(
+            id=max(each.id for each in application.versions) + 1,
+            runtime=target.runtime,
+            role=target.role,
+            configuration=target.configuration,
+            logging=target.logging,
+            created=now,
+            updated_from=before,
+        )
+        application.versions.append(version)
+        application.version, application.updated = version.id, now
+        application.rolled_back_from, application.rolled_back_to = before, target.id
+        versions = (before, version.id)
+        return self.works.begin(application, "RollbackApplication", "ROLLING_BACK", versions=versions)
+
+    def _launch(self, application: Application, version: Version, restore: str | None) -> str:
+        program = self._codes.program(self.records.place(application.name), version)
+        flink_run = (application.run or {}).get("FlinkRunConfigurationDescription", {})
+        allow = bool(flink_run.get("AllowNonRestoredState"))
+        return self._plane(application).start(
+            self._shape(application, version), program, restore=restore, allow_non_restored=allow
+        )
+
+    def _shape(self, application: Application, version: Version) -> Shape:
+        file = properties.write(
+            self.records.place(application.name) / "etc", configuration.property_groups(version.configuration)
+        )
+        wrapper = properties.wrapper(file)
+        if not wrapper:
+            self._reporter.warn(
+                f"runtime properties cannot be laid at {properties.PLACE} on this machine: they are at {file}"
+            )
+        parallelism, per_kpu = configuration.parallelism(version.configuration)
+        return Shape(
+            flink_version=self._runtimes.newest(version.runtime.removeprefix("FLINK-").replace("_", ".")),
+            parallelism=parallelism,
+            per_kpu=per_kpu,
+            checkpointing=configuration.checkpointing(version.configuration),
+            log_level=configuration.monitoring(version.configuration)["LogLevel"],
+            scale=self._scale,
+            wrapper=wrapper,
+        )
+
+    # Small things ----------------------------------------------------------------------------------------------------
+
+    def _plane(self, application: Application) -> Plane:
+        if application.name not in self._planes:
+            place = self.records.place(application.name)
+            self._planes[application.name] = Plane(place, self._runtimes, self._reporter)
+        return self._planes[application.name]
+
+    def _require(self, application: Application, what: str, statuses: frozenset[str] | set[str]) -> None:
+        if application.status not in statuses:
+            raise in_use(f"Application {application.name} cannot be {what} while its status is {application.status}")
+
+    def _require_health(self, application: Application) -> None:
+        if application.job_id is None or not is_running(self._plane(application), application.job_id):
+            raise bad_configuration(
+                f"Failed to take snapshot for the application {application.name} at this moment. The application is "
+                "currently experiencing downtime. Please check the application's CloudWatch metrics or CloudWatch logs "
+                "for any possible errors and retry the request. You can also retry the request after disabling the "
+                "snapshots in the Managed Service for Apache Flink console or by updating the "
+                "ApplicationSnapshotConfiguration through the AWS SDK."
+            )
+
+    def _check_size(self, version: Version) -> None:
+        parallelism, per_kpu = configuration.parallelism(version.configuration)
+        kpus = -(-parallelism // per_kpu)
+        if kpus > self._limits.kpus:
+            raise limit_exceeded(f"{kpus} KPUs are needed, and the quota is {self._limits.kpus}")
+
+    def _runs(self, application: Application, version: Version, job_id: str) -> None:
+        application.status, application.job_id = "RUNNING", job_id
+        application.ran.append(version.id)
+
+    def _spawn(
+        self, application: Application, operation: Operation, work: Callable[[Work], None], *, otherwise: str
+    ) -> None:
+        """Do work in a thread. Where it fails, so does its operation, and the application is `otherwise`."""
+        mine = self.works.newest(application)
+
+        def run() -> None:
+            try:
+                work(mine)
+            except Exception as error:
+                self._fail(application, operation, mine, otherwise, error)
+
+        self.works.run(run)
+
+    def _fail(
+        self, application: Application, operation: Operation, work: Work, otherwise: str, error: Exception
+    ) -> None:
+        """A stop whose snapshot failed leaves the job as it was; after anything else nothing runs."""
+        if not self.works.counts(work):
+            return
+        if otherwise != "RUNNING":
+            self._plane(application).tear_down()
+        with self.works.lock:
+            if not self.works.counts(work):
+                return
+            message = error.message if isinstance(error, ScurryError) else f"{type(error).__name__}: {error}"
+            end(operation, "FAILED", message[:_ERROR_LENGTH] or "it failed")
+            application.status = otherwise
+            if otherwise != "RUNNING":
+                application.job_id = None
+            self.records.save(application)
+
+
+def _described_run(run: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a `RunConfigurationDescription`. Leaving `AllowNonRestoredState` out makes it false again."""
+    old = (before or {}).get("ApplicationRestoreConfigurationDescription", {"ApplicationRestoreType": LATEST})
+    restore = run.get("ApplicationRestoreConfiguration") or old
+    if restore["ApplicationRestoreType"] != CUSTOM and "SnapshotName" in restore:
+        raise invalid_argument(f"A SnapshotName is only allowed with {CUSTOM}")
+    allow = run.get("FlinkRunConfiguration", {}).get("AllowNonRestoredState", False)
+    return {
+        "ApplicationRestoreConfigurationDescription": dict(restore),
+        "FlinkRunConfigurationDescription": {"AllowNonRestoredState": allow},
+    }

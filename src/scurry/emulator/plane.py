@@ -1,0 +1,237 @@
+"""The data plane of one application: a Flink of its own, and the one job in it.
+
+As the service does: a JobManager, a TaskManager for each KPU with ParallelismPerKPU slots, RocksDB, settings that a
+user cannot change. Nothing here knows of versions or operations; what goes wrong is raised as scurry's own errors.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from scurry.flink.cluster import ClusterSettings, LocalClusters
+from scurry.flink.connection import RestSettings
+from scurry.flink.rest import FlinkRest, JarRequest
+from scurry.model.errors import JobNotFound, RejectedByTarget, ScurryError, TargetUnavailable
+from scurry.model.flink_memory import GIB, MIB
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from scurry.flink.cluster import RunningCluster
+    from scurry.flink.runtimes import Runtimes
+    from scurry.model.ports import Reporter
+
+START_LIMIT_S = 300.0
+""""Flink job did not start within a total timeout of 5 minutes" """
+_POLL_S = 0.1
+_ENDED = frozenset({"FINISHED", "FAILED", "CANCELED"})
+_KPU_MEMORY = 4 * GIB
+_LEAST_MEMORY = 768 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How big an application is."""
+
+    flink_version: str
+    parallelism: int
+    per_kpu: int
+    checkpointing: Mapping[str, Any]
+    """`CheckpointConfigurationDescription`"""
+    log_level: str = "INFO"
+    scale: float = 0.25
+    """part of a KPU's memory that a TaskManager gets here"""
+    wrapper: tuple[str, ...] = ()
+    """what Flink's processes are started by"""
+
+    @property
+    def kpus(self) -> int:
+        """KPUs, and so TaskManagers."""
+        return math.ceil(self.parallelism / self.per_kpu)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What runs: a jar on this machine."""
+
+    jar: Path
+    entry_class: str | None = None
+    arguments: tuple[str, ...] = ()
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the job is."""
+
+    state: str
+    """Flink's word"""
+    runs: bool
+    """whether all of its tasks do, so that a snapshot can be taken"""
+    reason: str | None = None
+    """root cause of its last failure"""
+
+
+class Plane:
+    """The Flink of one application."""
+
+    def __init__(self, place: Path, runtimes: Runtimes, reporter: Reporter) -> None:
+        self._state = place / "state"
+        self._runtimes = runtimes
+        self._clusters = LocalClusters(place / "flink", reporter, class_data=runtimes.cache / "class-data")
+        self._cluster: RunningCluster | None = None
+
+    @property
+    def savepoints(self) -> Path:
+        """Where this application's snapshots are."""
+        return self._state / "savepoints"
+
+    @property
+    def dashboard(self) -> str | None:
+        """The address of Flink's own dashboard; None while nothing runs."""
+        cluster = self._found()
+        return cluster.rest_url if cluster else None
+
+    def start(self, shape: Shape, program: Program, *, restore: str | None, allow_non_restored: bool) -> str:
+        """Start Flink and the job; return the job's id when all of its tasks run, or it ended, or failed once.
+
+        Raises a `ScurryError` when there is no job: `main` failed, the state does not fit, no Flink of that version.
+        """
+        self._cluster = self._clusters.ensure(self._settings(shape))
+        job_id = secrets.token_hex(16)
+        with self._rest() as rest:
+            uploaded = rest.upload(program.jar, name=program.jar.name)
+            request = JarRequest(
+                entry_class=program.entry_class,
+                program_args_list=program.arguments,
+                parallelism=shape.parallelism,
+                job_id=job_id,
+                savepoint_path=restore,
+                allow_non_restored_state=allow_non_restored or None,
+                flink_configuration={**_fixed(shape), **program.config},
+            )
+            rest.run(uploaded, request)
+            self._await_first_sign(rest, job_id, restored=restore is not None)
+        return job_id
+
+    def health(self, job_id: str) -> Health:
+        """Return how the job is. Raises `JobNotFound`, `TargetUnavailable`."""
+        with self._rest() as rest:
+            state = rest.job_status(job_id)
+            detail = rest.job(job_id)
+            runs = state == "RUNNING" and all(vertex.runs for vertex in detail.vertices)
+            failures = rest.exceptions(job_id) if not runs else ()
+            reason = failures[0].stacktrace.splitlines()[0] if failures else None
+            return Health(state=state, runs=runs, reason=reason)
+
+    def stop_with_savepoint(self, job_id: str, directory: Path) -> str:
+        """Stop the job with a savepoint, and return its place. Raises a `ScurryError`; then the job runs on."""
+        with self._rest() as rest:
+            trigger = secrets.token_hex(16)
+            rest.stop(job_id, trigger_id=trigger, directory=directory.as_uri(), drain=False)
+            return self._await_savepoint(rest, job_id, trigger)
+
+    def savepoint(self, job_id: str, directory: Path) -> str:
+        """Take a savepoint of the job, which goes on. Returns its place. Raises a `ScurryError`."""
+        with self._rest() as rest:
+            trigger = secrets.token_hex(16)
+            rest.trigger_savepoint(job_id, trigger_id=trigger, directory=directory.as_uri())
+            return self._await_savepoint(rest, job_id, trigger)
+
+    def newest_checkpoint(self, job_id: str) -> str | None:
+        """Return the newest whole checkpoint that a job has left, from its files."""
+        found = (self._state / "checkpoints" / job_id).glob("chk-*/_metadata")
+        newest = max(found, key=lambda path: int(path.parent.name.removeprefix("chk-")), default=None)
+        return newest.parent.as_uri() if newest else None
+
+    def tear_down(self) -> None:
+        """Stop Flink, with whatever runs in it. Its state stays."""
+        self._clusters.stop()
+        self._cluster = None
+
+    # ---------------------------------------------------------------------------------------------------------------
+
+    def _found(self) -> RunningCluster | None:
+        self._cluster = self._cluster or next(iter(self._clusters.running()), None)
+        return self._cluster
+
+    def _rest(self) -> FlinkRest:
+        cluster = self._found()
+        if cluster is None:
+            raise TargetUnavailable("the application's Flink does not run")
+        return FlinkRest(RestSettings(url=cluster.rest_url))
+
+    def _settings(self, shape: Shape) -> ClusterSettings:
+        memory = max(int(_KPU_MEMORY * shape.scale), _LEAST_MEMORY)
+        return ClusterSettings(
+            flink=self._runtimes.flink(shape.flink_version),
+            java=self._runtimes.java(shape.flink_version),
+            state_directory=self._state,
+            task_managers=shape.kpus,
+            slots=shape.per_kpu,
+            task_manager_memory=memory,
+            config={"taskmanager.memory.managed.fraction": "0.25", **_fixed(shape)},
+            log_level=shape.log_level,
+            wrapper=shape.wrapper,
+        )
+
+    def _await_first_sign(self, rest: FlinkRest, job_id: str, *, restored: bool) -> None:
+        """Wait until the job's tasks ran once, or it failed once: then the service calls it RUNNING either way."""
+        until = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < until:
+            detail = rest.job(job_id)
+            if detail.state in _ENDED:
+                if detail.state == "FAILED":
+                    raise RejectedByTarget(_first_line(rest, job_id) or "the job failed")
+                return
+            if detail.vertices and all(vertex.runs for vertex in detail.vertices):
+                return
+            if rest.exceptions(job_id) and not restored:
+                return
+            time.sleep(_POLL_S)
+        raise RejectedByTarget("Flink job did not start within a total timeout of 5 minutes")
+
+    def _await_savepoint(self, rest: FlinkRest, job_id: str, trigger: str) -> str:
+        while True:
+            answer = rest.savepoint_status(job_id, trigger)
+            if answer.completed and answer.operation:
+                if answer.operation.failure_cause or not answer.operation.location:
+                    cause = answer.operation.failure_cause
+                    raise rest.failure(cause, doing="savepoint") if cause else RejectedByTarget("no savepoint")
+                return answer.operation.location
+            time.sleep(_POLL_S)
+
+
+def is_running(plane: Plane, job_id: str) -> bool:
+    """Whether a snapshot of the job could be taken now; a Flink that does not answer is none."""
+    try:
+        return plane.health(job_id).runs
+    except (JobNotFound, ScurryError):
+        return False
+
+
+def _first_line(rest: FlinkRest, job_id: str) -> str | None:
+    failures = rest.exceptions(job_id)
+    return failures[0].stacktrace.splitlines()[0] if failures and failures[0].stacktrace else None
+
+
+def _fixed(shape: Shape) -> dict[str, str]:
+    """Return the settings that a user cannot change ("Apache Flink settings" of the developer guide)."""
+    found = {
+        "state.backend.type": "rocksdb",
+        "state.backend.incremental": "true",
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        "execution.checkpointing.timeout": "60 min",
+        "execution.checkpointing.max-concurrent-checkpoints": "1",
+        "state.checkpoints.num-retained": "1",
+        "restart-strategy.type": "exponential-delay",
+    }
+    if shape.checkpointing["CheckpointingEnabled"]:
+        found["execution.checkpointing.interval"] = f"{shape.checkpointing['CheckpointInterval']} ms"
+        found["execution.checkpointing.min-pause"] = f"{shape.checkpointing['MinPauseBetweenCheckpoints']} ms"
+    return found

@@ -1,0 +1,119 @@
+"""The snapshots of an application: savepoints of its job, taken by a user or by the service itself."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+from scurry.emulator.errors import in_use, invalid_argument
+from scurry.emulator.records import Snapshot
+from scurry.model.errors import ScurryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from scurry.emulator.plane import Plane
+    from scurry.emulator.records import Application, Version
+    from scurry.emulator.work import Works
+
+SKIP, LATEST, CUSTOM = "SKIP_RESTORE_FROM_SNAPSHOT", "RESTORE_FROM_LATEST_SNAPSHOT", "RESTORE_FROM_CUSTOM_SNAPSHOT"
+
+
+class Snapshots:
+    """Takes and deletes them."""
+
+    def __init__(self, works: Works, plane: Callable[[Application], Plane]) -> None:
+        self._works = works
+        self._plane = plane
+
+    def take_before(self, application: Application, version: Version, job_id: str) -> Snapshot:
+        """Stop the job with the service's own snapshot. Raises a `ScurryError`; then the job runs on."""
+        snapshot = self.begin(application, version, secrets.token_hex(16))
+        plane = self._plane(application)
+        if error := self._write(application, snapshot, lambda place: plane.stop_with_savepoint(job_id, place)):
+            raise error
+        return snapshot
+
+    def take(self, application: Application, version: Version, name: str) -> None:
+        """Begin to take one of a job that goes on."""
+        snapshot, plane, job_id = self.begin(application, version, name), self._plane(application), application.job_id
+        self._works.run(
+            lambda: self._swallow(self._write(application, snapshot, lambda place: plane.savepoint(str(job_id), place)))
+        )
+
+    def begin(self, application: Application, version: Version, name: str) -> Snapshot:
+        """Write down one that is being taken."""
+        with self._works.lock:
+            snapshot = Snapshot(
+                name=name,
+                status="CREATING",
+                version=version.id,
+                created=time.time(),
+                runtime=version.runtime,
+                number=application.next_number(),
+            )
+            application.snapshots.append(snapshot)
+            self._works.records.save(application)
+            return snapshot
+
+    def delete(self, application: Application, snapshot: Snapshot) -> None:
+        """Begin to delete one. Raises `ServiceError`."""
+        if snapshot.status in {"CREATING", "DELETING"}:
+            raise in_use(f"Snapshot {snapshot.name} is {snapshot.status}")
+        snapshot.status = "DELETING"
+        self._works.records.save(application)
+        folder = self._folder(application, snapshot)
+
+        def work() -> None:
+            shutil.rmtree(folder, ignore_errors=True)
+            with self._works.lock:
+                application.snapshots.remove(snapshot)
+                if application.name in self._works.records.applications:
+                    self._works.records.save(application)
+
+        self._works.run(work)
+
+    def _write(self, application: Application, snapshot: Snapshot, write: Callable[[Path], str]) -> ScurryError | None:
+        location, failed = None, None
+        try:
+            location = write(self._folder(application, snapshot))
+        except ScurryError as error:
+            failed = error
+        with self._works.lock:
+            snapshot.location, snapshot.status = location, "FAILED" if failed else "READY"
+            if application.name in self._works.records.applications:
+                self._works.records.save(application)
+        return failed
+
+    def _swallow(self, error: ScurryError | None) -> None:
+        """That a user's snapshot failed is told by its status alone: the service has no word for why."""
+
+    def _folder(self, application: Application, snapshot: Snapshot) -> Path:
+        return self._plane(application).savepoints / str(snapshot.number)
+
+
+def newest_of(application: Application, version: Version) -> Snapshot | None:
+    """Return the newest whole snapshot that a version's job wrote."""
+    whole = [each for each in application.snapshots if each.status == "READY" and each.version == version.id]
+    return max(whole, key=lambda snapshot: snapshot.number, default=None)
+
+
+def to_restore(application: Application, run: dict[str, Any]) -> str | None:
+    """Return the place of the snapshot that a run configuration asks for; None: none. Raises `ServiceError`."""
+    restore = run.get("ApplicationRestoreConfigurationDescription", {})
+    kind = restore.get("ApplicationRestoreType", LATEST)
+    if kind == SKIP:
+        return None
+    if kind == LATEST:
+        latest = application.latest_snapshot()
+        return latest.location if latest else None
+    name = restore.get("SnapshotName")
+    if name is None:
+        raise invalid_argument(f"{CUSTOM} needs a SnapshotName")
+    found = next((each for each in application.snapshots if each.name == name), None)
+    if found is None or found.status != "READY":
+        raise invalid_argument(f"Snapshot {name} of application {application.name} does not exist")
+    return found.location

@@ -1,0 +1,68 @@
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.apache.flink.api.common.functions.RichMapFunction;
+import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
+
+/** A job as people write them for the managed service: it reads its properties from where the service has them. */
+public final class Managed {
+    private static final Path PROPERTIES = Path.of("/etc/flink/application_properties.json");
+
+    public static void main(String[] args) throws Exception {
+        String properties = Files.readString(PROPERTIES).replaceAll("\\s", "");
+        if (properties.contains("\"fail\":\"main\"")) {
+            throw new IllegalStateException("told to fail in main");
+        }
+        boolean failing = properties.contains("\"fail\":\"record\"");
+        long last = properties.contains("\"bounded\":\"true\"") ? 100 : Long.MAX_VALUE;
+        String uid = properties.contains("\"uid\":\"other\"") ? "other" : "counting";
+        Path counts = Path.of(properties.replaceAll(".*\"counts\":\"([^\"]*)\".*", "$1"));
+        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+        env.fromSequence(0, last).uid("source")
+                .map(Managed::slowly).returns(Long.class).uid("throttle")
+                .keyBy(number -> 0)
+                .map(new Counting(counts.toString(), failing)).uid(uid)
+                .sinkTo(new DiscardingSink<>()).uid("sink");
+        env.execute("managed");
+    }
+
+    private static Long slowly(Long number) throws InterruptedException {
+        Thread.sleep(2);
+        return number;
+    }
+
+    /** Counts, and writes each count down where a test reads it. */
+    private static final class Counting extends RichMapFunction<Long, Long> {
+        private final String counts;
+        private final boolean failing;
+        private transient ValueState<Long> state;
+
+        private Counting(String counts, boolean failing) {
+            this.counts = counts;
+            this.failing = failing;
+        }
+
+        @Override
+        public void open(OpenContext context) {
+            state = getRuntimeContext().getState(new ValueStateDescriptor<>("count", Long.class));
+        }
+
+        @Override
+        public Long map(Long number) throws Exception {
+            if (failing) {
+                throw new IllegalStateException("told to fail with each record");
+            }
+            Files.readString(PROPERTIES);  // it is there on TaskManagers, too
+            long count = (state.value() == null ? 0 : state.value()) + 1;
+            state.update(count);
+            if (count % 20 == 1) {
+                Files.writeString(Path.of(counts), count + "\n", java.nio.file.StandardOpenOption.CREATE,
+                        java.nio.file.StandardOpenOption.APPEND);
+            }
+            return count;
+        }
+    }
+}

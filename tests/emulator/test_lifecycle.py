@@ -1,0 +1,238 @@
+"""Applications that run: start, snapshot, update, stop, restore, failures and rollbacks, on a real Flink, by boto3."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from scurry.emulator.endpoint import Emulator, Settings
+from scurry.flink.runtimes import Runtimes
+from scurry.model.reporting import SilentReporter
+from tests.emulator.clients import Clients, custom_flink, properties
+from tests.targets.probe import jar_of
+
+pytestmark = pytest.mark.flink
+
+VERSION = "1.20.5"
+RESTORED = "RESTORE_FROM_CUSTOM_SNAPSHOT"
+
+
+@pytest.fixture(scope="module")
+def jar(runtimes: Runtimes) -> Path:
+    """The job."""
+    return jar_of(Path(__file__).parent / "java" / "Managed.java", runtimes, VERSION)
+
+
+def configuration(clients: Clients, jar: Path, counts: Path, **values: str) -> dict[str, Any]:
+    return {
+        "ApplicationCodeConfiguration": clients.upload(jar),
+        "EnvironmentProperties": properties(counts=str(counts), **values),
+        "FlinkApplicationConfiguration": custom_flink(interval_ms=500),
+    }
+
+
+def counted(counts: Path, *, beyond: int = 0) -> list[int]:
+    """Wait for a count that is greater, and return all of them."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        found = [int(line) for line in counts.read_text().split()] if counts.exists() else []
+        if found and found[-1] > beyond:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"no count beyond {beyond}")
+
+
+def change(counts: Path, **values: str) -> dict[str, Any]:
+    update = {"PropertyGroups": properties(counts=str(counts), **values)["PropertyGroups"]}
+    return {"ApplicationConfigurationUpdate": {"EnvironmentPropertyUpdates": update}}
+
+
+def error_of(operation: dict[str, Any]) -> str:
+    return str(operation["OperationFailureDetails"]["ErrorInfo"]["ErrorString"])
+
+
+def test_state_goes_along_through_snapshot_update_stop_and_restore(
+    name: str, clients: Clients, jar: Path, counts: Path, emulator: Emulator
+) -> None:
+    clients.create(name, **configuration(clients, jar, counts))
+    assert "RunConfigurationDescription" not in clients.detail(name)["ApplicationConfigurationDescription"]
+    assert clients.start(name)["OperationStatus"] == "SUCCESSFUL"
+    assert clients.status(name) == "RUNNING"
+    run = clients.detail(name)["ApplicationConfigurationDescription"]["RunConfigurationDescription"]
+    assert run["ApplicationRestoreConfigurationDescription"] == {
+        "ApplicationRestoreType": "RESTORE_FROM_LATEST_SNAPSHOT"
+    }
+    counted(counts, beyond=50)
+    assert clients.snapshot(name, "first")["SnapshotStatus"] == "READY"
+    at_snapshot = counted(counts)[-1]
+
+    updated = clients.update(name, **change(counts, colour="blue"))
+    assert updated["OperationStatus"] == "SUCCESSFUL"
+    assert updated["ApplicationVersionChangeDetails"] == {
+        "ApplicationVersionUpdatedFrom": 1,
+        "ApplicationVersionUpdatedTo": 2,
+    }
+    found = counted(counts, beyond=at_snapshot + 100)
+    assert found == sorted(found), "it never began anew"
+
+    assert clients.stop(name)["OperationStatus"] == "SUCCESSFUL"
+    assert clients.status(name) == "READY"
+    snapshots = clients.service.list_application_snapshots(ApplicationName=name)["SnapshotSummaries"]
+    assert [(each["ApplicationVersionId"], each["SnapshotStatus"]) for each in snapshots] == [
+        (2, "READY"),
+        (1, "READY"),
+        (1, "READY"),
+    ]
+    last = counted(counts)[-1]
+    clients.start(name)
+    assert counted(counts, beyond=last)[-1] > last
+    clients.stop(name, force=True)
+
+    counts.unlink()
+    restore = {"ApplicationRestoreType": RESTORED, "SnapshotName": "first"}
+    clients.start(name, ApplicationRestoreConfiguration=restore)
+    assert at_snapshot - 40 <= counted(counts)[0] <= at_snapshot + 40, "it went on from that snapshot"
+    clients.stop(name, force=True)
+    counts.unlink()
+    clients.start(name, ApplicationRestoreConfiguration={"ApplicationRestoreType": "SKIP_RESTORE_FROM_SNAPSHOT"})
+    assert counted(counts)[0] == 1
+    url = clients.service.create_application_presigned_url(ApplicationName=name, UrlType="FLINK_DASHBOARD_URL")
+    assert url["AuthorizedUrl"].startswith("http://127.0.0.1:")
+    clients.remove(name)
+    assert not list(emulator.lifecycle.records.place(name).glob("*"))
+
+
+def test_a_main_that_fails_leaves_the_application_ready_with_the_reason(
+    name: str, clients: Clients, jar: Path, counts: Path
+) -> None:
+    clients.create(name, **configuration(clients, jar, counts, fail="main"))
+    started = clients.start(name)
+    assert started["OperationStatus"] == "FAILED"
+    assert "told to fail in main" in error_of(started)
+    assert clients.status(name) == "READY"
+    assert clients.update(name, **change(counts))["OperationStatus"] == "SUCCESSFUL"
+    assert clients.start(name)["OperationStatus"] == "SUCCESSFUL"
+
+    failed = clients.update(name, **change(counts, fail="main"))
+    assert failed["OperationStatus"] == "FAILED"
+    assert clients.status(name) == "READY"
+    clients.remove(name)
+
+
+def test_a_restart_loop_runs_and_refuses_what_needs_a_snapshot(
+    name: str, clients: Clients, jar: Path, counts: Path
+) -> None:
+    clients.create(name, **configuration(clients, jar, counts, fail="record"))
+    assert clients.start(name)["OperationStatus"] == "SUCCESSFUL"
+    assert clients.status(name) == "RUNNING"
+    until = time.monotonic() + 30
+    refused: ClientError | None = None
+    while refused is None and time.monotonic() < until:
+        try:
+            clients.service.create_application_snapshot(ApplicationName=name, SnapshotName=f"s{time.time():.3f}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "LimitExceededException":
+                refused = error
+    assert refused is not None
+    assert refused.response["Error"]["Code"] == "InvalidApplicationConfigurationException"
+    assert "The application is currently experiencing downtime" in refused.response["Error"]["Message"]
+    disabled = {"ApplicationSnapshotConfigurationUpdate": {"SnapshotsEnabledUpdate": False}}
+    update = change(counts)
+    update["ApplicationConfigurationUpdate"] |= disabled
+    assert clients.update(name, **update)["OperationStatus"] == "SUCCESSFUL"
+    assert counted(counts)
+    clients.remove(name)
+
+
+def test_a_failed_update_is_undone_by_the_service_where_that_is_switched_on(
+    name: str, clients: Clients, jar: Path, counts: Path
+) -> None:
+    clients.create(
+        name,
+        **configuration(clients, jar, counts),
+        ApplicationSystemRollbackConfiguration={"RollbackEnabled": True},
+    )
+    clients.start(name)
+    before = counted(counts, beyond=50)[-1]
+    failed = clients.update(name, **change(counts, fail="main"))
+    assert failed["OperationStatus"] == "FAILED"
+    undone = clients.ended(name, failed["OperationFailureDetails"]["RollbackOperationId"])
+    assert (undone["Operation"], undone["OperationStatus"]) == ("RollbackApplication", "SUCCESSFUL")
+    assert clients.status(name) == "RUNNING"
+    detail = clients.detail(name)
+    assert (detail["ApplicationVersionRolledBackFrom"], detail["ApplicationVersionRolledBackTo"]) == (2, 1)
+    found = counted(counts, beyond=before + 40)
+    assert found == sorted(found)
+    clients.remove(name)
+
+
+def test_a_rollback_returns_to_the_version_that_ran_before_with_its_state(
+    name: str, clients: Clients, jar: Path, counts: Path
+) -> None:
+    clients.create(name, **configuration(clients, jar, counts))
+    clients.start(name)
+    with pytest.raises(ClientError, match="no previous running version"):
+        clients.service.rollback_application(ApplicationName=name, CurrentApplicationVersionId=1)
+    counted(counts, beyond=50)
+    clients.update(name, **change(counts, colour="red"))
+    counted(counts, beyond=counted(counts)[-1])
+    answer = clients.service.rollback_application(ApplicationName=name, CurrentApplicationVersionId=2)
+    assert clients.ended(name, answer["OperationId"])["OperationStatus"] == "SUCCESSFUL"
+    groups = clients.detail(name)["ApplicationConfigurationDescription"]["EnvironmentPropertyDescriptions"]
+    assert "colour" not in groups["PropertyGroupDescriptions"][0]["PropertyMap"]
+    assert clients.status(name) == "RUNNING"
+    clients.remove(name)
+
+
+def test_state_of_another_program_is_refused_unless_it_may_be_dropped(
+    name: str, clients: Clients, jar: Path, counts: Path
+) -> None:
+    clients.create(name, **configuration(clients, jar, counts))
+    clients.start(name)
+    counted(counts, beyond=50)
+    clients.stop(name)
+    clients.update(name, **change(counts, uid="other"))
+    refused = clients.start(name)
+    assert refused["OperationStatus"] == "FAILED"
+    assert clients.status(name) == "READY"
+    counts.unlink()
+    assert clients.start(name, FlinkRunConfiguration={"AllowNonRestoredState": True})["OperationStatus"] == (
+        "SUCCESSFUL"
+    )
+    assert counted(counts)[0] == 1
+    clients.remove(name)
+
+
+def test_a_bounded_job_that_ends_makes_the_application_ready(
+    name: str, clients: Clients, jar: Path, counts: Path
+) -> None:
+    clients.create(name, **configuration(clients, jar, counts, bounded="true"))
+    clients.start(name)
+    until = time.monotonic() + 60
+    while clients.status(name) != "READY":
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    clients.remove(name)
+
+
+def test_what_ran_runs_again_when_the_emulator_is_started_anew(
+    name: str, runtimes: Runtimes, jar: Path, counts: Path, tmp_path: Path
+) -> None:
+    settings = Settings(directory=tmp_path / "state")
+    first = Emulator(settings, runtimes, SilentReporter())
+    with first.serving():
+        clients = Clients(first.url)
+        clients.create(name, **configuration(clients, jar, counts))
+        clients.start(name)
+        before = counted(counts, beyond=200)[-1]
+    second = Emulator(settings, runtimes, SilentReporter())
+    with second.serving():
+        Clients(second.url).upload(jar)
+        found = counted(counts, beyond=before + 100)
+        assert found.count(1) == 1, "it went on from its newest checkpoint"
+        assert Clients(second.url).status(name) == "RUNNING"
+        Clients(second.url).remove(name)
