@@ -147,9 +147,11 @@ class Stage:
     def warm_up(self, kind: str) -> None:
         """Plan until the archives of classes are there, which the first processes write when they have answered."""
         cache = self.workspace.assembly.runtimes.cache / "class-data"
+        before = set(cache.glob("*/*.recording"))  # of others, and of processes that were killed
         self.verdict(kind)
+        recording = set(cache.glob("*/*.recording")) - before
         deadline = time.monotonic() + _PATIENCE_S
-        while any(cache.glob("*/*.recording")) and time.monotonic() < deadline:
+        while any(path.exists() for path in recording) and time.monotonic() < deadline:
             time.sleep(1)
         self.verdict(kind)
 
