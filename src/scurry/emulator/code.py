@@ -1,7 +1,6 @@
 """The code of an application: fetched from S3 or given inline, kept with its version, and made a program of.
 
-One zip file, `ZIPFILE`, is a jar when it has a main class in its manifest. Source: "Create a Managed Service for Apache
-Flink for Python application", whose property group `kinesis.analytics.flink.run.options` is read in `python_code.py`.
+A `ZIPFILE` is a PyFlink application where the runtime properties say so (`python_code.py`), else a jar.
 """
 
 from __future__ import annotations
@@ -13,12 +12,15 @@ from typing import TYPE_CHECKING, Protocol
 from scurry.emulator import configuration
 from scurry.emulator.errors import invalid_argument
 from scurry.emulator.plane import Program
+from scurry.emulator.python_code import GROUP, python_program, run_options
 from scurry.model.errors import ArtifactError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from scurry.emulator.records import Version
+    from scurry.flink.runtimes import Runtimes
+    from scurry.model.ports import Reporter
 
 MOST_BYTES = 512 << 20
 MOST_INLINE_BYTES = 50 << 20
@@ -50,8 +52,10 @@ class Objects(Protocol):
 class Codes:
     """Fetches the code of versions."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, runtimes: Runtimes, reporter: Reporter) -> None:
         self._objects = objects
+        self._runtimes = runtimes
+        self._reporter = reporter
 
     def check(self, version: Version) -> None:
         """Refuse code that cannot be read. Raises `ServiceError`, with the text that the service has for it."""
@@ -72,13 +76,18 @@ class Codes:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
-    def program(self, place: Path, version: Version) -> Program:
+    def program(self, place: Path, version: Version, flink_version: str) -> Program:
         """Return what to run. Raises `ArtifactError` when there is nothing that could."""
         path = self._fetched(place, version)
         if not zipfile.is_zipfile(path):
             raise ArtifactError("The code is not a jar or zip file")
+        options = run_options(configuration.property_groups(version.configuration))
+        if options.get("python"):
+            return python_program(path, options, flink_version, self._runtimes, self._reporter)
         if "main-class" not in _manifest(path):
-            raise ArtifactError("The jar names no Main-Class in its manifest")
+            raise ArtifactError(
+                f"The code is neither a jar whose manifest names a Main-Class, nor does {GROUP} name a Python script"
+            )
         return Program(jar=path)
 
     def _fetched(self, place: Path, version: Version) -> Path:

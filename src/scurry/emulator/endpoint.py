@@ -104,7 +104,7 @@ class Emulator:
 
     def __init__(self, settings: Settings, runtimes: Runtimes, reporter: Reporter) -> None:
         self._objects = Objects()
-        codes = Codes(self._objects)
+        codes = Codes(self._objects, runtimes, reporter)
         self.lifecycle = Lifecycle(
             Records(settings.directory), runtimes, codes, reporter, limits=settings.limits, scale=settings.scale
         )

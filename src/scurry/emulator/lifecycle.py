@@ -356,12 +356,11 @@ class Lifecycle:
         return self.works.begin(application, "RollbackApplication", "ROLLING_BACK", versions=versions)
 
     def _launch(self, application: Application, version: Version, restore: str | None) -> str:
-        program = self._codes.program(self.records.place(application.name), version)
+        shape = self._shape(application, version)
+        program = self._codes.program(self.records.place(application.name), version, shape.flink_version)
         flink_run = (application.run or {}).get("FlinkRunConfigurationDescription", {})
         allow = bool(flink_run.get("AllowNonRestoredState"))
-        return self._plane(application).start(
-            self._shape(application, version), program, restore=restore, allow_non_restored=allow
-        )
+        return self._plane(application).start(shape, program, restore=restore, allow_non_restored=allow)
 
     def _shape(self, application: Application, version: Version) -> Shape:
         file = properties.write(
