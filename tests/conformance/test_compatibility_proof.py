@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.proof.cases import BACKENDS, OPERATORS, STATES
+from tests.proof.cases import OPERATORS, STATES
+from tests.proof.cases_flink import BACKENDS
 from tests.proof.programs import Programs
 from tests.proof.real_flink import Counts, Outcome
 from tests.proof.table import Found, found
