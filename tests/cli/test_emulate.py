@@ -73,3 +73,14 @@ def test_a_port_that_is_taken_is_told(desk: Desk, tmp_path: Path) -> None:
         assert process.wait(30) == 0
     assert taken.code == 1
     assert f"port {port} is taken" in taken.err
+
+
+def test_one_state_is_served_by_one_emulator_at_a_time_and_a_killed_one_lets_go(desk: Desk) -> None:
+    with desk.spawn("emulate", "msf", "--port", "0", "--state", "shared") as process:
+        Clients(_url(process)).create("here")
+        second = desk.process("emulate", "msf", "--port", "0", "--state", "shared")
+        assert second.code == 1
+        assert "another emulator serves the state" in second.err
+        process.kill()
+    again = INSIDE.replace("client.create_application(", "dict(")
+    assert desk.process("emulate", "msf", "--state", "shared", "--", sys.executable, "-c", again).out == "['here']\n"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
@@ -236,3 +239,55 @@ def test_what_ran_runs_again_when_the_emulator_is_started_anew(
         assert found.count(1) == 1, "it went on from its newest checkpoint"
         assert Clients(second.url).status(name) == "RUNNING"
         Clients(second.url).remove(name)
+
+
+def test_an_emulator_that_is_killed_leaves_nothing_half_done(
+    name: str, runtimes: Runtimes, jar: Path, counts: Path, tmp_path: Path
+) -> None:
+    """Killed while a start is in hand: the next one finds Flink's processes, stops them, and the application READY."""
+    state = tmp_path / "state"
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from scurry.emulator.endpoint import Emulator, Settings\n"
+        "from scurry.flink.runtimes import Runtimes, default_cache\n"
+        "from scurry.model.reporting import SilentReporter\n"
+        "quiet = SilentReporter()\n"
+        "runtimes = Runtimes(cache=default_cache(), reporter=quiet)\n"
+        "emulator = Emulator(Settings(directory=Path(sys.argv[1])), runtimes, quiet)\n"
+        "with emulator.serving():\n"
+        "    print(emulator.url, flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", code, str(state)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        clients = Clients(process.stdout.readline().strip())
+        clients.create(name, **configuration(clients, jar, counts))
+        clients.service.start_application(ApplicationName=name, RunConfiguration={})
+        left = _flinks(state)
+        assert left
+        process.kill()
+    second = Emulator(Settings(directory=state), runtimes, SilentReporter())
+    with second.serving():
+        clients = Clients(second.url)
+        assert clients.status(name) == "READY"
+        operations = clients.service.list_application_operations(ApplicationName=name)
+        assert [each["OperationStatus"] for each in operations["ApplicationOperationInfoList"]] == ["FAILED"]
+        until = time.monotonic() + 30
+        while any(process.is_running() for process in left):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+
+def _flinks(state: Path) -> list[psutil.Process]:
+    """Wait until there are processes of a Flink of that state, and return them."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        found = [
+            each for each in psutil.process_iter(["cmdline"]) if str(state) in " ".join(each.info["cmdline"] or ())
+        ]
+        if flinks := [each for each in found if "org.apache.flink" in " ".join(each.info["cmdline"])]:
+            return flinks
+        time.sleep(0.1)
+    raise AssertionError("no Flink was started")

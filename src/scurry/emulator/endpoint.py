@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
+
 from scurry.emulator.code import Codes, ObjectMissing
 from scurry.emulator.lifecycle import Lifecycle, Limits
 from scurry.emulator.protocol import Wire, is_ours
@@ -103,6 +105,7 @@ class Emulator:
     """A running emulator."""
 
     def __init__(self, settings: Settings, runtimes: Runtimes, reporter: Reporter) -> None:
+        self._lock = _only_one(settings.directory)
         self._objects = Objects()
         codes = Codes(self._objects, runtimes, reporter)
         self.lifecycle = Lifecycle(
@@ -136,6 +139,21 @@ class Emulator:
             self._server.shutdown()
             self.lifecycle.close()
             self._server.server_close()
+            self._lock.release()
+
+
+def _only_one(directory: Path) -> FileLock:
+    """Lock a state directory until the emulator ends, however it does. Raises `WorkspaceError`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(directory / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise WorkspaceError(
+            f"another emulator serves the state in {str(directory)!r}",
+            hint="Stop it, or keep another state with --state DIR; --ephemeral keeps none.",
+        ) from error
+    return lock
 
 
 def _moto() -> WSGIApplication:
