@@ -245,7 +245,7 @@ OPERATORS = (
 
 STATES = (
     keeping("state-added", "a state added to an operator", "long", "long+other", old_flinks=True),
-    keeping("state-removed", "a state of an operator removed", "long+other", "long"),
+    keeping("state-removed", "a state of an operator removed", "long+other", "long", old_flinks=True),
     keeping("state-renamed", "a state renamed", "long", "other", anew=True, old_flinks=True),
     keeping("primitive-retyped", "value state, `Long` → `String`", "long", "string", old_flinks=True),
     keeping("primitive-narrowed", "value state, `Long` → `Integer`", "long", "int"),

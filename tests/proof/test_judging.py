@@ -57,6 +57,22 @@ def test_a_verdict_is_right_when_flink_does_what_it_says(
     assert Found(case=case, version="2.3.0", verdict=Verdict(fit=fit), happened=happened).mark == expected
 
 
+def test_the_table_tells_of_a_state_that_is_said_to_be_used_no_more() -> None:
+    happened = Happened(outcome=Outcome.RUNS, counts=Counts.ANEW)
+    case = next(case for case in GROUPS["State by key"] if case.name == "state-renamed")
+    said = {fit: Verdict(fit=fit, starts_empty=True) for fit in (Fit.FITS, Fit.BLOCKED)}
+    cells = {fit: Found(case=case, version="2.3.0", verdict=said[fit], happened=happened).cell for fit in said}
+    assert cells[Fit.FITS] == "fits, a state unused · runs, anew"
+    assert cells[Fit.BLOCKED] == "**blocked · runs, anew** (false blocked)"
+
+
+def test_a_third_of_the_changes_is_tried_on_older_flinks_too() -> None:
+    cases = [case for group in GROUPS.values() for case in group]
+    older = [case for case in cases if case.is_for("1.18.1")]
+    assert older == [case for case in cases if case.is_for("1.19.3")]
+    assert len(older) >= len(cases) // 3
+
+
 def test_the_reason_is_the_last_cause_in_short() -> None:
     text = "org.x.Failed: it\n\tat x\nCaused by: java.lang.Error: it\nCaused by: org.y.StateException: no\n\tat"
     assert cause_of(text) == "StateException: no"
