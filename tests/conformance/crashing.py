@@ -115,7 +115,7 @@ def _verb(*command: str) -> Prepare:
 
 def _apply(*arguments: str, **spec: Any) -> Prepare:
     # Whether the state fits is looked at before there is anything that a crash could leave behind.
-    return lambda survivor: ["apply", str(survivor.file(*arguments, state_check="off", **spec))]
+    return lambda survivor: ["apply", str(survivor.file(*arguments, **spec))]
 
 
 def _adjust(survivor: Survivor) -> list[str]:

@@ -112,9 +112,9 @@ class Ledger:
         config: str = "",
         main_class: str = "",
         rollback_from: str = "newest",
-        state_check: str = "full",
+        state_check: str = "off",
     ) -> None:
-        """Write the specification, with arguments of the program."""
+        """Write the specification, with arguments of the program. Its state is compared where that is the subject."""
         self.spec.write_text(
             SPEC.format(
                 name=self.name,

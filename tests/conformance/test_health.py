@@ -64,7 +64,7 @@ def test_what_flink_would_refuse_is_refused_while_the_job_runs_on(ledger: Ledger
     for name in UNFIT:
         case = BADS[name]
         with pytest.raises(IncompatibleState) as refused:
-            ledger.apply(*case.arguments, config=case.config)
+            ledger.apply(*case.arguments, config=case.config, state_check="full")
         assert "nothing was stopped" in refused.value.message, name
     assert ledger.job().id == first.job_id
     ledger.goes_on()
@@ -74,7 +74,7 @@ def test_what_flink_would_refuse_is_refused_while_the_job_runs_on(ledger: Ledger
 def test_an_upgrade_that_goes_bad_is_rolled_back_with_nothing_lost(ledger: Ledger, case: Bad) -> None:
     first = ledger.converge(*BASE)
 
-    bad = ledger.apply(*case.arguments, health=case.health, config=case.config, state_check="off")
+    bad = ledger.apply(*case.arguments, health=case.health, config=case.config)
 
     assert bad.outcome is ApplyOutcome.ROLLED_BACK, bad
     assert bad.error
@@ -165,7 +165,7 @@ def test_an_application_whose_rollback_cannot_start_either_stands_still_with_its
     ledger.converge(*BASE, trouble.argument)
     trouble.begin("fail-main")
 
-    bad = ledger.apply(*BASE, "uid=renamed", state_check="off")
+    bad = ledger.apply(*BASE, "uid=renamed")
 
     assert bad.outcome is ApplyOutcome.SUSPENDED, bad
     assert bad.error
