@@ -40,7 +40,7 @@ DEFAULT_PORT = 4566
 
 
 @app.command("msf")
-@command()
+@command(is_server=True, here="this starts an emulator, on this machine")
 def msf(  # noqa: PLR0913, PLR0917 - each is an option of the command
     session: Session,
     arguments: Arguments = None,

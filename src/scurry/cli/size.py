@@ -62,7 +62,7 @@ KpuHour = Annotated[
 
 
 @app.command()
-@command()
+@command(here="sizes are worked out on this machine, from the project's files")
 def size(  # noqa: PLR0913, PLR0917 - each is an option of the command
     session: Session,
     file: Spec = None,
