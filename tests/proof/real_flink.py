@@ -41,7 +41,7 @@ _ENDED = frozenset({"FAILED", "CANCELED", "FINISHED", "SUSPENDED"})
 _COUNTED = 3
 """records by key that a job counts before it is stopped"""
 _SLOTS = 6
-_NOT_ITS_FAULT = ("The TaskExecutor is shutting down", "Process died with exit code 0", "OutOfDirectMemoryError")
+_NOT_ITS_FAULT = ("The TaskExecutor is shutting down", "Process died with exit code 0", "Direct buffer memory")
 """why a job failed that says nothing of its state: what it ran on was at its end"""
 _LONGEST = 220
 
@@ -323,8 +323,11 @@ def real_flink(programs: Programs, version: str) -> Iterator[RealFlink]:
         state_directory=folder / "state",
         slots=_SLOTS,
         job_manager_memory=704 * MIB,
-        task_manager_memory=2304 * MIB,
-        config={"taskmanager.memory.jvm-metaspace.size": "900m"},  # each job has classes of its own, PyFlink's many
+        task_manager_memory=3840 * MIB,
+        config={
+            "taskmanager.memory.jvm-metaspace.size": "900m",  # each job has classes of its own, PyFlink's many
+            "taskmanager.memory.task.off-heap.size": "1536m",  # PyFlink's jobs leave some behind, 50 MB each
+        },
     )
     try:
         with FlinkRest(RestSettings(url=clusters.ensure(settings).rest_url)) as rest:
