@@ -31,6 +31,18 @@ code: {{jar: {jar}, args: {args}}}
 config: {{execution.checkpointing.interval: 300ms, state.backend.type: {backend}}}
 upgrade: {{health: {{window: 60s, hold: 3s}}}}
 """
+SCRIPT = """\
+CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '50', 'fields.n.max' = '9');
+CREATE TABLE counts (n BIGINT, c BIGINT) WITH ('connector' = 'blackhole');
+INSERT INTO counts SELECT n, COUNT(*) FROM numbers GROUP BY n;
+"""
+SQL = """\
+name: sql
+flink: "{version}"
+code: {{sql: counts.sql}}
+config: {{execution.checkpointing.interval: 300ms, table.exec.async-state.enabled: "true"}}
+upgrade: {{health: {{window: 60s}}}}
+"""
 NATIVE = "The savepoint is a native one: the job keeps asynchronous state"
 
 
@@ -126,9 +138,23 @@ def test_a_job_without_such_state_has_canonical_savepoints(shop: Shop) -> None:
     assert taken.format is SnapshotFormat.CANONICAL
 
 
+def test_a_script_whose_state_is_asynchronous_has_native_ones_too(shop: Shop) -> None:
+    shop.open().stop("plain", snapshot=False, confirm=lambda plan: True)
+    (shop.folder / "counts.sql").write_text(SCRIPT)
+    spec = shop.folder / "sql.yaml"
+    spec.write_text(SQL.format(version=VERSION))
+    applied = shop.open().apply(spec, confirm=lambda plan: True)
+    assert applied.outcome is ApplyOutcome.CONVERGED, applied
+    stopped = shop.open().stop("sql", confirm=lambda plan: NATIVE in str(plan)).snapshot
+    assert stopped
+    assert stopped.format is SnapshotFormat.NATIVE
+    started = shop.open().start("sql", confirm=lambda plan: True)
+    assert started.outcome is ApplyOutcome.CONVERGED, started
+    shop.open().stop("sql", snapshot=False, confirm=lambda plan: True)
+
+
 def test_flink_itself_fails_the_job_when_it_is_asked_for_a_canonical_one(shop: Shop) -> None:
     """Should it ever not, none of this is needed any more."""
-    shop.apply("async", "going-on")
     job = shop.open().observe("async")[0].live
     cluster = shop.open().local_clusters.find(VERSION)
     assert job
