@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 VERSION = FLINK_VERSIONS[-1]
 PATIENCE_S = 180.0
-PROJECT = "targets: {local: {kind: local, slots: 2, job_manager_memory: 704m, task_manager_memory: 768m}}\n"
+PROJECT = "targets: {local: {kind: local, slots: 4, job_manager_memory: 704m, task_manager_memory: 768m}}\n"
 SPEC = """\
 name: {name}
 flink: "{version}"

@@ -58,7 +58,7 @@ def adaptive_survivor(stage: Stage, tmp_path_factory: pytest.TempPathFactory) ->
     with stopped_afterwards(folder / ".scurry"):
         elastic = Stage(folder, stage._jar)
         (folder / "scurry.yaml").write_text(
-            PROJECT.replace("slots: 2", "slots: 2, config: {jobmanager.scheduler: adaptive}")
+            PROJECT.replace("slots: 4", "slots: 4, config: {jobmanager.scheduler: adaptive}")
         )
         yield survivor_on(elastic, "adaptive-survivor")
 
