@@ -32,6 +32,8 @@ HERE = Path(__file__).parent
 ORDERS = HERE / "java" / "Orders.java"
 PYTHON = HERE / "python" / "orders.py"
 _MARK = re.compile(r"//\s*\[([^\]]*)\]\s*$")
+_AVRO = {(1, 19): "1.18.0"}
+"""releases of flink-sql-avro where that of the same Flink is not there"""
 _TIMES = {"execution.checkpointing.interval": "300 ms", "execution.checkpointing.min-pause": "50 ms"}
 
 
@@ -173,7 +175,8 @@ class Programs:
     def _avro(self, flink: str) -> tuple[Path, ...]:
         bench = self.bench
         major, minor = _number(flink)
-        name = f"mvn:org.apache.flink:flink-sql-avro:{major}.{minor}.0"  # that of a fix release is not always there
+        release = _AVRO.get((major, minor), f"{major}.{minor}.0")  # that of a fix release is not always there
+        name = f"mvn:org.apache.flink:flink-sql-avro:{release}"
         return fetch_connectors((name,), base=self.folder, maven=bench.maven, downloads=bench.downloads)
 
     @property
