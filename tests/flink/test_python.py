@@ -43,6 +43,15 @@ def _library(name: str, version: str) -> tuple[str, bytes]:
     return wheel(name, version, {f"{name}.py": f"version = {version!r}\n".encode()})
 
 
+_SETUPTOOLS = """
+try:
+    import setuptools
+    print(setuptools.version)
+except ImportError:
+    print("none")
+"""
+
+
 @pytest.fixture
 def make(cache: Path, reporter: Listening) -> Callable[..., PythonEnvironment]:
     def made(requirements: str | None = None, *, flink: str = "2.3.0", python: str | None = None) -> PythonEnvironment:
@@ -78,6 +87,16 @@ def test_the_requirements_of_the_application_are_installed(
     index.add(_pyflink("2.3.0"), _library("orders", "1.0"), _library("orders", "2.0"))
     environment = make("orders<2\n")
     assert _runs(environment, "import orders; print(orders.version)") == "1.0"
+
+
+@pytest.mark.parametrize(("flink", "expected"), [("1.19.3", "81.0"), ("1.20.5", "none")])
+def test_an_old_pyflink_gets_the_setuptools_that_it_needs_and_does_not_ask_for(
+    flink: str, expected: str, index: PackageIndex, make: Callable[..., PythonEnvironment]
+) -> None:
+    index.add(_pyflink(flink), _library("setuptools", "81.0"), _library("setuptools", "82.0"))
+    environment = make(flink=flink)
+    assert _runs(environment, _SETUPTOOLS) == expected
+    assert make("setuptools<82", flink=flink).digest != environment.digest
 
 
 def test_pip_settings_for_other_places_do_not_lead_packages_astray(

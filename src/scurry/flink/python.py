@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 # From the wheels of `apache-flink` on PyPI: since this Flink, from this Python 3 minor up to that one.
 _PYTHONS = (((2, 1), (9, 12)), ((1, 19), (8, 11)), ((1, 18), (7, 10)))
 
+_SETUPTOOLS = "setuptools<82"
+"""the last ones with `pkg_resources`, which the Beam of PyFlink before 1.20 imports and does not ask for"""
+
 _INTERPRETERS_OFF_PATH = (
     "~/.pyenv/versions/3.{minor}.*/bin/python3",
     "~/.local/share/uv/python/cpython-3.{minor}.*/bin/python3",
@@ -90,7 +93,8 @@ def python_environment(
     """
     interpreter = _chosen(python, flink_version) if python else _found(flink_version)
     wanted = _normalised(requirements or "")
-    identity = json.dumps([flink_version, wanted, interpreter.version, interpreter.base, platform.machine()])
+    beside = _beside(flink_version)
+    identity = json.dumps([flink_version, wanted, interpreter.version, interpreter.base, platform.machine(), *beside])
     digest = hashlib.sha256(identity.encode()).hexdigest()
     slot = Slot(
         kind="python",
@@ -218,7 +222,7 @@ def _install(folder: Path, flink_version: str, requirements: str, activity: Acti
             )
 
     # With hashes, pip refuses whatever has none; then the file itself has to name apache-flink.
-    flink = [] if "--hash=" in requirements else [f"apache-flink=={flink_version}"]
+    flink = [] if "--hash=" in requirements else [f"apache-flink=={flink_version}", *_beside(flink_version)]
     run_pip(
         ["--python", str(_python(folder)), "install", "--progress-bar", "off", *flink, "--requirement", str(file)],
         scratch=folder,
@@ -229,6 +233,11 @@ def _install(folder: Path, flink_version: str, requirements: str, activity: Acti
             f"the application's requirements have hashes but do not name 'apache-flink=={flink_version}'",
             hint=f"Add 'apache-flink=={flink_version}' with its hashes, or take the hashes out",
         )
+
+
+def _beside(flink_version: str) -> tuple[str, ...]:
+    """Return what PyFlink needs and its package does not ask for."""
+    return (_SETUPTOOLS,) if parts(flink_version)[:2] < (1, 20) else ()
 
 
 def _explained(failure: PipFailed, flink_version: str, *, requirements: str, cache: Path) -> ScurryError:
