@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from functools import cached_property
 from pathlib import Path
@@ -9,8 +10,16 @@ from typing import Any
 
 import boto3
 
+from scurry.emulator import properties as properties_file
+
 ROLE = "arn:aws:iam::123456789012:role/service"
 _PATIENCE_S = 120.0
+
+
+def is_laid_over() -> bool:
+    """Whether runtime properties can be had at `/etc/flink` here: the jobs of these tests read them there."""
+    with tempfile.TemporaryDirectory() as folder:
+        return bool(properties_file.wrapper(properties_file.write(Path(folder), [])))
 
 
 class Clients:

@@ -15,10 +15,13 @@ from botocore.exceptions import ClientError
 from scurry.emulator.endpoint import Emulator, Settings
 from scurry.flink.runtimes import Runtimes
 from scurry.model.reporting import SilentReporter
-from tests.emulator.clients import Clients, custom_flink, properties
+from tests.emulator.clients import Clients, custom_flink, is_laid_over, properties
 from tests.targets.probe import jar_of
 
-pytestmark = pytest.mark.flink
+pytestmark = [
+    pytest.mark.flink,
+    pytest.mark.skipif(not is_laid_over(), reason="needs mount namespaces: this machine allows none"),
+]
 
 VERSION = "1.20.5"
 RESTORED = "RESTORE_FROM_CUSTOM_SNAPSHOT"

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.clients import Clients, custom_flink
+from tests.emulator.clients import Clients, custom_flink, is_laid_over
 from tests.emulator.test_lifecycle import counted, error_of
 
-pytestmark = pytest.mark.flink
+pytestmark = [
+    pytest.mark.flink,
+    pytest.mark.skipif(not is_laid_over(), reason="needs mount namespaces: this machine allows none"),
+]
 
 FOLDER = Path(__file__).parent / "python"
 GROUP = "kinesis.analytics.flink.run.options"

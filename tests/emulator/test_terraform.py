@@ -13,11 +13,15 @@ import pytest
 
 from scurry.emulator.endpoint import Emulator
 from scurry.flink.runtimes import Runtimes
-from tests.emulator.clients import Clients
+from tests.emulator.clients import Clients, is_laid_over
 from tests.emulator.test_lifecycle import VERSION, counted
 from tests.targets.probe import jar_of
 
-pytestmark = [pytest.mark.flink, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.flink,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not is_laid_over(), reason="needs mount namespaces: this machine allows none"),
+]
 
 PROVIDER = Path("registry.terraform.io") / "hashicorp" / "aws"
 ROOTS = ("/opt", "/usr/local/share", "/usr/share", "/usr/lib", "/var/lib", "/srv", "~/.terraform.d", "~/.local/share")
