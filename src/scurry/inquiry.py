@@ -5,7 +5,7 @@ Part of floor 3. What stands against it is the engine's to say; here it is only 
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _PAUSES_S = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 """before the tries to read the newest checkpoint of a job that runs: it is deleted when the next one is there"""
+_HEAD_START_S = 1.0
+"""for reading, before the JVMs that are asked take the processors: the checkpoint may be gone a moment later"""
 _RELEVANT = ("state.backend", "state.changelog", "pipeline.", "table.")
 """what of a cluster's own options decides which operators a program has, and what their states are written with"""
 
@@ -100,6 +102,7 @@ class Inquiry:
         defaults = self._defaults(self._desired)
         with ThreadPoolExecutor(4) as pool:
             reading = pool.submit(self._read)
+            wait((reading,), timeout=_HEAD_START_S)
             asking = pool.submit(self._eyes.programs.graph, self._desired, defaults)
             opening = pool.submit(self._open_with, reading, defaults) if self._is_opened else None
             recalling = pool.submit(self._graph_before) if self._needs_before() else None

@@ -119,7 +119,7 @@ def test_a_new_version_that_is_not_well_is_told_with_its_diagnosis(ledger: Ledge
 
 def test_a_new_version_that_does_not_take_the_state_over_is_told(ledger: Ledger) -> None:
     ledger.converge()
-    ledger.write("uid=another", f"out={ledger.stage.folder}/elsewhere")
+    ledger.write("uid=another", f"out={ledger.stage.folder}/elsewhere", state_check="full")
     found = rehearsed(ledger, "latest")
     assert not found.healthy
     assert "counting" in found.reason

@@ -115,8 +115,9 @@ def test_terraform_walks_the_whole_life(terraform: Terraform, clients: Clients, 
     assert len(snapshots) == 3, "of the update, by name, of the stop"
 
     terraform.run("destroy", "-auto-approve", "-input=false", colour="red")
-    assert clients.service.list_applications()["ApplicationSummaries"] == []
-    assert clients.s3.list_buckets()["Buckets"] == []
+    names = [each["ApplicationName"] for each in clients.service.list_applications()["ApplicationSummaries"]]
+    assert name not in names
+    assert name not in [bucket["Name"] for bucket in clients.s3.list_buckets()["Buckets"]]
 
 
 def _state(clients: Clients, name: str) -> tuple[str, int]:

