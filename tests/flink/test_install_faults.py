@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,33 @@ def test_when_we_are_killed_pip_does_not_go_on_behind_our_back(index: PackageInd
         child.kill()
     _output(child)
     assert psutil.wait_procs(started, timeout=DEADLINE_S / 3)[1] == []
+
+
+def test_what_a_dying_pip_still_writes_does_not_stop_the_next_install(
+    index: PackageIndex, cache: Path, reporter: Listening
+) -> None:
+    index.add(flink_wheel("2.3.0"))
+    left = cache / "staging" / "flink-2.3.0" / "pip-of-a-killed-install"
+    left.mkdir(parents=True)
+    writing = threading.Event()
+
+    def write_on() -> None:
+        with suppress(FileNotFoundError):
+            for number in range(1_000_000):
+                (left / str(number)).touch()
+                if number == 100:
+                    writing.set()
+                if number > 100 and time.monotonic() > ends:
+                    return
+
+    ends = time.monotonic() + 0.5
+    pip = threading.Thread(target=write_on)
+    pip.start()
+    assert writing.wait(DEADLINE_S)
+    home = Runtimes(cache=cache, reporter=reporter).flink("2.3.0").home
+    pip.join()
+    assert version_of(home) == "2.3.0"
+    assert _files(cache / "staging") == []
 
 
 def test_what_a_killed_install_left_goes_with_the_next_install_of_anything(

@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,6 +38,8 @@ _CLASS_DATA = "class-data"
 
 MARKER = ".scurry.json"
 """Written last: a folder without it was never finished."""
+_LAST_WORDS_S = 10.0
+"""how long a pip whose install was killed may take to end"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +325,11 @@ def _folders(path: Path) -> list[Path]:
 def _delete(path: Path) -> None:
     if path.is_symlink() or path.is_file():
         path.unlink()
+    deadline = time.monotonic() + _LAST_WORDS_S
     while path.exists():
-        with suppress(FileNotFoundError):  # a pip that was told to end deletes files of its own meanwhile
+        try:
             shutil.rmtree(path)
+        except OSError as error:
+            # The pip of a killed install is told to end, and until it did it makes and deletes files here.
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY) or time.monotonic() > deadline:
+                raise
