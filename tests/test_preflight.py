@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -202,6 +203,22 @@ def test_a_cluster_that_does_not_answer_has_what_flink_itself_has() -> None:
         raise TargetUnavailable("no answer")
 
     assert found(MadeUp(), on=occasion(defaults=silent)).fit is Fit.FITS
+
+
+def test_a_checkpoint_is_read_as_soon_as_it_is_found_since_the_next_one_deletes_it() -> None:
+    there: list[str] = []
+
+    def read() -> None:
+        if not there:
+            raise SnapshotNotFound("it was deleted")
+
+    def look() -> Observed:
+        there.append("until the next pause")
+        return RUNNING
+
+    made_up = MadeUp(on_read=read, on_sleep=lambda seconds: there.clear())
+    assert found(made_up, on=dataclasses.replace(occasion(), look=look)).fit is Fit.FITS
+    assert len(made_up.reads) == 2
 
 
 def test_both_sides_are_looked_at_at_the_same_time() -> None:

@@ -5,7 +5,7 @@ Part of floor 3. What stands against it is the engine's to say; here it is only 
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,10 +32,8 @@ if TYPE_CHECKING:
     from scurry.model.snapshot import Snapshot, SnapshotFormat
     from scurry.model.state import JobGraph, SnapshotRead, StateHeads, StateResolution
 
-_PAUSES_S = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
-"""before the tries to read the newest checkpoint of a job that runs: it is deleted when the next one is there"""
-_HEAD_START_S = 1.0
-"""for reading, before the JVMs that are asked take the processors: the checkpoint may be gone a moment later"""
+_PAUSES_S = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
+"""before the looks for the newest checkpoint of a job that runs: it is deleted when the next one is there"""
 _RELEVANT = ("state.backend", "state.changelog", "pipeline.", "table.")
 """what of a cluster's own options decides which operators a program has, and what their states are written with"""
 
@@ -102,7 +100,6 @@ class Inquiry:
         defaults = self._defaults(self._desired)
         with ThreadPoolExecutor(4) as pool:
             reading = pool.submit(self._read)
-            wait((reading,), timeout=_HEAD_START_S)
             asking = pool.submit(self._eyes.programs.graph, self._desired, defaults)
             opening = pool.submit(self._open_with, reading, defaults) if self._is_opened else None
             recalling = pool.submit(self._graph_before) if self._needs_before() else None
@@ -135,18 +132,18 @@ class Inquiry:
         location = self._start.snapshot.location
         wish = self._before or self._desired
         options = {**self._options[wish.flink_version], **wish.config}
-        for pause in _PAUSES_S:
-            self._eyes.clock.sleep(pause)
+        pauses = iter(_PAUSES_S if self._start.live else ())
+        while True:
             try:
                 return self._eyes.snapshots.read(location, options)
             except SnapshotNotFound as error:
-                if not self._start.live:
+                pause = next(pauses, None)
+                if pause is None:
                     raise _not_visible(location, error) from error
-                missing = error
-            live = self._occasion.look().live
+            self._eyes.clock.sleep(pause)
+            live = self._occasion.look().live  # what it finds is read at once: it may be gone after any pause
             if live is not None and live.latest_checkpoint is not None:
                 location = live.latest_checkpoint.location
-        raise _not_visible(location, missing) from missing
 
     def _needs_before(self) -> bool:
         """Files of Flink 1.x hold no names; none holds Python's types, a source's connector, the edges of the graph."""
