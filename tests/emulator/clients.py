@@ -31,14 +31,25 @@ class Clients:
     @cached_property
     def service(self) -> Any:
         """Of the managed service; a call is not tried again."""
-        return self._client("kinesisanalyticsv2")
+        return self.client("kinesisanalyticsv2")
 
     @cached_property
     def s3(self) -> Any:
         """Of S3."""
-        return self._client("s3")
+        return self.client("s3")
 
-    def _client(self, name: str) -> Any:
+    @cached_property
+    def cloudwatch(self) -> Any:
+        """Of CloudWatch's metrics."""
+        return self.client("cloudwatch")
+
+    @cached_property
+    def logs(self) -> Any:
+        """Of CloudWatch's logs."""
+        return self.client("logs")
+
+    def client(self, name: str) -> Any:
+        """Of any service; a call is not tried again."""
         from botocore.config import Config
 
         return boto3.session.Session().client(

@@ -13,17 +13,25 @@ from scurry.emulator.lifecycle import Limits
 from scurry.flink.runtimes import Runtimes
 from scurry.model.reporting import SilentReporter
 from tests.emulator.clients import Clients
+from tests.targets.probe import jar_of
+
+VERSION = "1.20.5"
 
 
 @pytest.fixture(scope="module")
 def emulator(runtimes: Runtimes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An emulator for the tests of a module."""
     limits = Limits(kpus=4, snapshots=6)
-    served = Emulator(
-        Settings(directory=tmp_path_factory.mktemp("emulator"), limits=limits), runtimes, SilentReporter()
-    )
+    settings = Settings(directory=tmp_path_factory.mktemp("emulator"), limits=limits, metrics_s=0.5)
+    served = Emulator(settings, runtimes, SilentReporter())
     with served.serving():
         yield served
+
+
+@pytest.fixture(scope="session")
+def jar(runtimes: Runtimes) -> Path:
+    """The job that most tests run."""
+    return jar_of(Path(__file__).parent / "java" / "Managed.java", runtimes, VERSION)
 
 
 @pytest.fixture

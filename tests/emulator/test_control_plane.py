@@ -334,6 +334,6 @@ def test_other_services_are_at_the_same_endpoint(clients: Clients) -> None:
     clients.s3.create_bucket(Bucket="things")
     clients.s3.put_object(Bucket="things", Key="a", Body=b"1")
     assert clients.s3.get_object(Bucket="things", Key="a")["Body"].read() == b"1"
-    identity = clients._client("sts").get_caller_identity()
+    identity = clients.client("sts").get_caller_identity()
     assert identity["Account"] == "123456789012"
-    assert clients._client("logs").describe_log_groups()["logGroups"] == []
+    assert clients.client("logs").describe_log_groups()["logGroups"] == []

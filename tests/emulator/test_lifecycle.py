@@ -16,21 +16,13 @@ from scurry.emulator.endpoint import Emulator, Settings
 from scurry.flink.runtimes import Runtimes
 from scurry.model.reporting import SilentReporter
 from tests.emulator.clients import Clients, custom_flink, is_laid_over, properties
-from tests.targets.probe import jar_of
 
 pytestmark = [
     pytest.mark.flink,
     pytest.mark.skipif(not is_laid_over(), reason="needs mount namespaces: this machine allows none"),
 ]
 
-VERSION = "1.20.5"
 RESTORED = "RESTORE_FROM_CUSTOM_SNAPSHOT"
-
-
-@pytest.fixture(scope="module")
-def jar(runtimes: Runtimes) -> Path:
-    """The job."""
-    return jar_of(Path(__file__).parent / "java" / "Managed.java", runtimes, VERSION)
 
 
 def configuration(clients: Clients, jar: Path, counts: Path, **values: str) -> dict[str, Any]:

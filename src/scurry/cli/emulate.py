@@ -31,6 +31,10 @@ Scale = Annotated[
 ]
 Kpus = Annotated[int, typer.Option("--kpus", metavar="N", min=1, help="Quota of KPUs of an application.")]
 Snapshots = Annotated[int, typer.Option("--snapshots", metavar="N", min=1, help="Quota of snapshots.")]
+MetricsEvery = Annotated[
+    float,
+    typer.Option("--metrics-every", metavar="S", min=0.5, help="Seconds between two samples of CloudWatch metrics."),
+]
 Environment = Annotated[bool, typer.Option("--env", help="Only write what a shell needs for the endpoint on --port.")]
 Arguments = Annotated[
     list[str] | None, typer.Argument(metavar="[-- CMD…]", help="Run a command inside, and stop when it ends.")
@@ -50,6 +54,7 @@ def msf(  # noqa: PLR0913, PLR0917 - each is an option of the command
     scale: Scale = 0.25,
     kpus: Kpus = 64,
     snapshots: Snapshots = 1000,
+    metrics_every: MetricsEvery = 5,
     environment: Environment = False,
 ) -> int:
     """Amazon Managed Service for Apache Flink: its API, and a real Flink for each application.
@@ -70,7 +75,13 @@ def msf(  # noqa: PLR0913, PLR0917 - each is an option of the command
     with TemporaryDirectory(prefix="scurry-emulator-") as nowhere:
         folder = Path(nowhere) if ephemeral else state or session.workspace.assembly.directory / "emulator"
         limits = Limits(kpus=kpus, snapshots=snapshots)
-        settings = Settings(directory=folder.absolute(), port=0 if arguments else port, scale=scale, limits=limits)
+        settings = Settings(
+            directory=folder.absolute(),
+            port=0 if arguments else port,
+            scale=scale,
+            limits=limits,
+            metrics_s=metrics_every,
+        )
         return _served(session, settings, arguments)
 
 

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from scurry.emulator.cloudwatch import CloudWatch
 from scurry.emulator.code import Codes, ObjectMissing
 from scurry.emulator.lifecycle import Lifecycle, Limits
+from scurry.emulator.log_events import LogSender
+from scurry.emulator.metrics import Sampler
 from scurry.emulator.protocol import Wire, is_ours
 from scurry.emulator.records import Records
-from scurry.emulator.service import REGION, Service
+from scurry.emulator.service import ACCOUNT, REGION, Service
 from scurry.model.errors import MissingExtra, WorkspaceError
 
 if TYPE_CHECKING:
@@ -46,6 +49,8 @@ class Settings:
     scale: float = 0.25
     """part of a KPU's memory that each TaskManager gets"""
     limits: Limits = field(default_factory=Limits)
+    metrics_s: float = 5.0
+    """seconds between two samples of CloudWatch metrics"""
 
 
 def environment_of(port: int) -> dict[str, str]:
@@ -113,6 +118,9 @@ class Emulator:
         )
         self._wire = Wire(Service(self.lifecycle, codes))
         self._others = _moto()
+        cloudwatch = CloudWatch(account=ACCOUNT, region=REGION)
+        self._sampler = Sampler(cloudwatch, settings.metrics_s)
+        self._log_sender = LogSender(cloudwatch, self.lifecycle.records)
         self._server = _server(settings.port, self)
         self.port: int = self._server.port
         self.url = f"http://{LOOPBACK}:{self.port}"
@@ -134,6 +142,9 @@ class Emulator:
         thread.start()
         try:
             self.lifecycle.resume()
+            works, closed = self.lifecycle.works, self.lifecycle.closed
+            works.run(lambda: self._sampler.run(self.lifecycle.running, closed))
+            works.run(lambda: self._log_sender.run(closed))
             yield
         finally:
             self._server.shutdown()

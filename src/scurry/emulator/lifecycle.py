@@ -76,7 +76,7 @@ class Lifecycle:
         self._scale = scale
         self._planes: dict[str, Plane] = {}
         self._snapshots = Snapshots(self.works, self._plane)
-        self._closed = threading.Event()
+        self.closed = threading.Event()
 
     # Calls -----------------------------------------------------------------------------------------------------------
 
@@ -224,6 +224,12 @@ class Lifecycle:
         """Return the address of the application's own Flink; None while none runs."""
         return self._plane(application).dashboard
 
+    def running(self) -> list[tuple[Application, Plane]]:
+        """Return the applications that have a job, each with its Flink."""
+        with self.works.lock:
+            found = [each for each in self.records.applications.values() if each.job_id and each.status == "RUNNING"]
+            return [(application, self._plane(application)) for application in found]
+
     # The emulator's own life -----------------------------------------------------------------------------------------
 
     def resume(self) -> None:
@@ -235,7 +241,7 @@ class Lifecycle:
 
     def close(self) -> None:
         """Stop every Flink. What ran is written down as running, and runs again when its state directory is served."""
-        self._closed.set()
+        self.closed.set()
         self.works.join(timeout_s=5)
         for plane in list(self._planes.values()):
             plane.tear_down()
@@ -272,7 +278,7 @@ class Lifecycle:
 
     def _watch(self) -> None:
         """A bounded job that came to its end makes its application READY."""
-        while not self._closed.wait(_WATCH_S):
+        while not self.closed.wait(_WATCH_S):
             with self.works.lock:
                 running = [each for each in self.records.applications.values() if each.status == "RUNNING"]
             for application in running:

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from scurry.emulator.log_events import LOGGING
 from scurry.flink.cluster import ClusterSettings, LocalClusters
 from scurry.flink.connection import RestSettings
 from scurry.flink.rest import FlinkRest, JarRequest
@@ -97,6 +98,13 @@ class Plane:
         cluster = self._found()
         return cluster.rest_url if cluster else None
 
+    def rest(self) -> FlinkRest:
+        """Return a client of the application's Flink, to be closed. Raises `TargetUnavailable` when none runs."""
+        cluster = self._found()
+        if cluster is None:
+            raise TargetUnavailable("the application's Flink does not run")
+        return FlinkRest(RestSettings(url=cluster.rest_url))
+
     def start(self, shape: Shape, program: Program, *, restore: str | None, allow_non_restored: bool) -> str:
         """Start Flink and the job; return the job's id when all of its tasks run, or it ended, or failed once.
 
@@ -104,7 +112,7 @@ class Plane:
         """
         self._cluster = self._clusters.ensure(self._settings(shape))
         job_id = secrets.token_hex(16)
-        with self._rest() as rest:
+        with self.rest() as rest:
             uploaded = rest.upload(program.jar, name=program.jar.name)
             request = JarRequest(
                 entry_class=program.entry_class,
@@ -121,7 +129,7 @@ class Plane:
 
     def health(self, job_id: str) -> Health:
         """Return how the job is. Raises `JobNotFound`, `TargetUnavailable`."""
-        with self._rest() as rest:
+        with self.rest() as rest:
             state = rest.job_status(job_id)
             detail = rest.job(job_id)
             runs = state == "RUNNING" and all(vertex.runs for vertex in detail.vertices)
@@ -131,14 +139,14 @@ class Plane:
 
     def stop_with_savepoint(self, job_id: str, directory: Path) -> str:
         """Stop the job with a savepoint, and return its place. Raises a `ScurryError`; then the job runs on."""
-        with self._rest() as rest:
+        with self.rest() as rest:
             trigger = secrets.token_hex(16)
             rest.stop(job_id, trigger_id=trigger, directory=directory.as_uri(), drain=False)
             return self._await_savepoint(rest, job_id, trigger)
 
     def savepoint(self, job_id: str, directory: Path) -> str:
         """Take a savepoint of the job, which goes on. Returns its place. Raises a `ScurryError`."""
-        with self._rest() as rest:
+        with self.rest() as rest:
             trigger = secrets.token_hex(16)
             rest.trigger_savepoint(job_id, trigger_id=trigger, directory=directory.as_uri())
             return self._await_savepoint(rest, job_id, trigger)
@@ -160,12 +168,6 @@ class Plane:
         self._cluster = self._cluster or next(iter(self._clusters.running()), None)
         return self._cluster
 
-    def _rest(self) -> FlinkRest:
-        cluster = self._found()
-        if cluster is None:
-            raise TargetUnavailable("the application's Flink does not run")
-        return FlinkRest(RestSettings(url=cluster.rest_url))
-
     def _settings(self, shape: Shape) -> ClusterSettings:
         memory = max(int(_KPU_MEMORY * shape.scale), _LEAST_MEMORY)
         return ClusterSettings(
@@ -178,6 +180,7 @@ class Plane:
             config={"taskmanager.memory.managed.fraction": "0.25", **_fixed(shape)},
             log_level=shape.log_level,
             wrapper=shape.wrapper,
+            logging=LOGGING,
         )
 
     def _await_first_sign(self, rest: FlinkRest, job_id: str, *, restored: bool) -> None:

@@ -26,7 +26,7 @@ from scurry.flink.cluster_setup import (
     further_commands,
     missing_slots,
     prepare,
-    set_log_level,
+    set_logging,
 )
 from scurry.flink.configuration import ClusterSettings
 from scurry.flink.launch import CLUSTER_VARIABLE
@@ -99,12 +99,12 @@ class LocalClusters:
         cluster = self._find(place)
         if cluster and cluster.is_whole and not changes(cluster, wanted) and not missing_slots(cluster, settings):
             with workspace_errors(place):
-                set_log_level(place, settings.log_level)
+                set_logging(place, settings)
             return cluster
         with self._changing(place):
             found = self._recovered(place)
             if found and self._may_stay(found, wanted):
-                set_log_level(place, settings.log_level)
+                set_logging(place, settings)
                 return self._complete(found, settings)
             if found:
                 self._end_all(place)

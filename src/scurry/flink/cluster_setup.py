@@ -77,14 +77,14 @@ def prepare(settings: ClusterSettings, directory: Path, wanted: Mapping[str, str
     for folder in ("conf", "log", "tmp"):
         (directory / folder).mkdir(mode=0o700, exist_ok=True)  # options may hold passwords, logs may tell them
     (directory / "conf" / name).write_text(text, "utf-8")
-    set_log_level(directory, settings.log_level)
+    set_logging(directory, settings)
     return save(cluster)
 
 
-def set_log_level(directory: Path, level: str) -> None:
+def set_logging(directory: Path, settings: ClusterSettings) -> None:
     """Write the logging configuration if it differs; running processes read it again by themselves."""
     path = directory / "conf" / "log4j.properties"
-    text = configuration.logging_file(level)
+    text = configuration.logging_file(settings.log_level, settings.logging)
     if not path.exists() or path.read_text("utf-8") != text:
         draft = path.with_suffix(".draft")
         draft.write_text(text, "utf-8")

@@ -105,6 +105,8 @@ class ClusterSettings:
     """None: a free one"""
     wrapper: tuple[str, ...] = ()
     """what every process is started by; it becomes that process (`exec`)"""
+    logging: str = ""
+    """lines of Log4j's configuration beyond scurry's own: further appenders"""
 
 
 def check_config(config: Mapping[str, str]) -> None:
@@ -168,7 +170,7 @@ def configuration_file(version: str, values: Mapping[str, str]) -> tuple[str, st
     return "config.yaml", "".join(f"{json.dumps(key)}: {json.dumps(value)}\n" for key, value in values.items())
 
 
-def logging_file(level: str) -> str:
+def logging_file(level: str, more: str = "") -> str:
     """Return the Log4j configuration, which the processes read again within seconds when it changes."""
     return f"""\
 monitorInterval = 2
@@ -189,7 +191,7 @@ appender.file.strategy.max = 5
 # A client that goes away in the middle of an answer is no error of Flink's.
 logger.netty.name = org.apache.flink.shaded.netty4.io.netty.channel.DefaultChannelPipeline
 logger.netty.level = OFF
-"""
+{more}"""
 
 
 def _one_line(key: str, value: str) -> str:

@@ -171,8 +171,12 @@ class FlinkRest:
     def job_metrics(self, job_id: str, *names: str) -> dict[str, float]:
         """Return job-level metrics that are there and are numbers. Empty for an unknown job."""
         query = urlencode({"get": ",".join(names)}, safe=",")
-        metrics = self._get(f"/jobs/{job_id}/metrics?{query}", tuple[answers.Metric, ...])
-        return {metric.id: number for metric in metrics if (number := _number(metric.value)) is not None}
+        return _numbers(self._get(f"/jobs/{job_id}/metrics?{query}", tuple[answers.Metric, ...]))
+
+    def taskmanager_metrics(self, taskmanager: str, *names: str) -> dict[str, float]:
+        """Return metrics of a TaskManager's process that are there and are numbers."""
+        query = urlencode({"get": ",".join(names)}, safe=",")
+        return _numbers(self._get(f"{_process(taskmanager)}/metrics?{query}", tuple[answers.Metric, ...]))
 
     def watermarks(self, job_id: str, vertex_id: str) -> tuple[float, ...]:
         """Return the watermarks of a vertex's subtasks, as far as they are known; in milliseconds since 1970."""
@@ -290,6 +294,10 @@ def _multipart(file: BinaryIO, *, head: bytes, tail: bytes, activity: Activity) 
 
 def _process(taskmanager: str | None) -> str:
     return f"/taskmanagers/{quote(taskmanager)}" if taskmanager else "/jobmanager"
+
+
+def _numbers(metrics: tuple[answers.Metric, ...]) -> dict[str, float]:
+    return {metric.id: number for metric in metrics if (number := _number(metric.value)) is not None}
 
 
 def _number(text: str | None) -> float | None:

@@ -1,0 +1,211 @@
+"""CloudWatch metrics of the applications, read from their own Flinks' REST API, under the service's names.
+
+Source: "Metrics and dimensions in Managed Service for Apache Flink". Each sample is what Flink says now; the statistics
+over minutes are CloudWatch's. An application that does not run has no metrics.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from scurry.emulator import configuration
+from scurry.model.errors import ScurryError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from scurry.emulator.plane import Plane
+    from scurry.emulator.records import Application
+    from scurry.flink.rest import FlinkRest
+    from scurry.flink.rest_answers import Vertex
+
+NAMESPACE = "AWS/KinesisAnalytics"
+COUNT, PER_SECOND, PERCENT, BYTES, MS = "Count", "Count/Second", "Percent", "Bytes", "Milliseconds"
+
+# "Flink 2.2 metric changes" on the page above: what went, and what came in its place. Flink's names are the service's.
+_OF_JOB = {
+    "uptime": MS,
+    "downtime": MS,
+    "lastCheckpointDuration": MS,
+    "lastCheckpointSize": BYTES,
+    "numberOfFailedCheckpoints": COUNT,
+}
+_UNTIL_1_20 = {"fullRestarts": COUNT}
+_SINCE_2_2 = {"numRestarts": COUNT, "runningTime": MS, "restartingTime": MS, "cancellingTime": MS, "failingTime": MS}
+_FIRST_OF_2 = "FLINK-2"
+
+_RECORDS = {
+    "numRecordsIn": COUNT,
+    "numRecordsOut": COUNT,
+    "numRecordsInPerSecond": PER_SECOND,
+    "numRecordsOutPerSecond": PER_SECOND,
+}
+_TIMES = {"busyTimeMsPerSecond": MS, "idleTimeMsPerSecond": MS, "backPressuredTimeMsPerSecond": MS}
+_WATERMARK = "currentInputWatermark"
+_NO_WATERMARK = -(2**63)
+"""`Long.MIN_VALUE`: there is none yet"""
+
+_HEAP, _MANAGED = "Status.JVM.Memory.Heap", "Status.Flink.Memory.Managed"
+_CPU_TIME = "Status.JVM.CPU.Time"
+_THREADS = "Status.JVM.Threads.Count"
+_OLD_COUNT, _OLD_TIME = (f"Status.JVM.GarbageCollector.G1_Old_Generation.{what}" for what in ("Count", "Time"))
+_OF_PROCESS = (
+    *(f"{_HEAP}.Used", f"{_HEAP}.Max", f"{_MANAGED}.Used", f"{_MANAGED}.Total"),
+    *(_CPU_TIME, _THREADS, _OLD_COUNT, _OLD_TIME),
+)
+_NS = 1e9
+_ORCHESTRATION_KPUS = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One value of one metric."""
+
+    name: str
+    value: float
+    unit: str
+    dimensions: Mapping[str, str]
+
+
+class Metrics(Protocol):
+    """Where points go."""
+
+    def put_metrics(self, points: Sequence[Point]) -> None:
+        """Take points of now."""
+
+
+@dataclass(slots=True)
+class Readings:
+    """Reads one application after the other. Remembers what it needs to tell CPU seconds per second."""
+
+    _cpu: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    """job and TaskManager → its CPU seconds, and when they were read"""
+
+    def read(self, application: Application, job_id: str, rest: FlinkRest) -> list[Point]:
+        """Return the points of an application's job. Raises a `ScurryError` when its Flink does not answer."""
+        version = application.current
+        of_all = {"Application": application.name}
+        parallelism, per_kpu = configuration.parallelism(version.configuration)
+        kpus = -(-(application.parallelism or parallelism) // per_kpu) + _ORCHESTRATION_KPUS
+        found = [Point(name="KPUs", value=kpus, unit=COUNT, dimensions=of_all)]
+        units = _OF_JOB | (_SINCE_2_2 if version.runtime.startswith(_FIRST_OF_2) else _UNTIL_1_20)
+        for name, value in rest.job_metrics(job_id, *units).items():
+            found.append(Point(name=name, value=value, unit=units[name], dimensions=of_all))
+        for process in rest.taskmanagers():
+            found += self._of_process((job_id, process.id), rest, of_all)
+        level = configuration.monitoring(version.configuration)["MetricsLevel"]
+        return found + _of_tasks(rest, job_id, of_all, each=level != "APPLICATION")
+
+    def _of_process(self, process: tuple[str, str], rest: FlinkRest, of_all: Mapping[str, str]) -> Iterator[Point]:
+        """The service publishes a sample for each TaskManager: greatest, least and average are told by CloudWatch."""
+        told = rest.taskmanager_metrics(process[1], *_OF_PROCESS)
+        shares = {
+            "heapMemoryUtilization": _share(told, f"{_HEAP}.Used", f"{_HEAP}.Max"),
+            "managedMemoryUtilization": _share(told, f"{_MANAGED}.Used", f"{_MANAGED}.Total"),
+        }
+        load = self._load(process, told.get(_CPU_TIME))
+        shares |= {"cpuUtilization": load, "containerCPUUtilization": load}
+        for name, share in shares.items():
+            if share is not None:
+                yield Point(name=name, value=share, unit=PERCENT, dimensions=of_all)
+        amounts = {
+            "managedMemoryUsed": (f"{_MANAGED}.Used", BYTES),
+            "managedMemoryTotal": (f"{_MANAGED}.Total", BYTES),
+            "threadsCount": (_THREADS, COUNT),
+            "oldGenerationGCCount": (_OLD_COUNT, COUNT),
+            "oldGenerationGCTime": (_OLD_TIME, MS),
+        }
+        for name, (key, unit) in amounts.items():
+            if key in told:
+                yield Point(name=name, value=told[key], unit=unit, dimensions=of_all)
+
+    def _load(self, process: tuple[str, str], cpu_ns: float | None) -> float | None:
+        """CPU seconds per second, of the one CPU that a KPU has; None at the first reading."""
+        if cpu_ns is None:
+            return None
+        now, spent = time.monotonic(), cpu_ns / _NS
+        before = self._cpu.get(process)
+        self._cpu[process] = (spent, now)
+        if before is None or not (now > before[1] and spent >= before[0]):
+            return None
+        return min((spent - before[0]) / (now - before[1]) * 100, 100.0)
+
+
+def _of_tasks(rest: FlinkRest, job_id: str, of_all: Mapping[str, str], *, each: bool) -> list[Point]:
+    """Return the records and watermarks of all tasks together, and from level TASK on of each task for itself."""
+    sums: dict[str, float] = {}
+    watermarks: list[float] = []
+    found = []
+    for vertex in rest.job(job_id).vertices:
+        of_task = _of_task(rest, job_id, vertex)
+        for name in _RECORDS.keys() & of_task.keys():
+            sums[name] = sums.get(name, 0) + of_task[name]
+        watermarks += [of_task[_WATERMARK]] if _WATERMARK in of_task else []
+        if each:
+            units = _RECORDS | _TIMES | {_WATERMARK: MS}
+            dimensions = {**of_all, "Task": vertex.name}
+            found += [
+                Point(name=name, value=value, unit=units[name], dimensions=dimensions)
+                for name, value in of_task.items()
+            ]
+    found += [Point(name=name, value=sums[name], unit=_RECORDS[name], dimensions=of_all) for name in sums]
+    if watermarks:
+        found.append(Point(name=_WATERMARK, value=min(watermarks), unit=MS, dimensions=of_all))
+    return found
+
+
+def _of_task(rest: FlinkRest, job_id: str, vertex: Vertex) -> dict[str, float]:
+    # Asked for a metric that a vertex does not have, Flink's aggregation tells none at all: sources have no watermark.
+    found = {}
+    for metric in rest.vertex_metrics(job_id, vertex.id, *_RECORDS, *_TIMES):
+        value = metric.sum if metric.id in _RECORDS else metric.max
+        if value is not None:
+            found[metric.id] = value
+    if watermarks := [value for value in rest.watermarks(job_id, vertex.id) if value > _NO_WATERMARK]:
+        found[_WATERMARK] = min(watermarks)
+    return found
+
+
+def _share(told: Mapping[str, float], used: str, of: str) -> float | None:
+    if used not in told or told.get(of, 0) <= 0:
+        return None
+    return told[used] / told[of] * 100
+
+
+class Sampler:
+    """Reads what runs, again and again."""
+
+    def __init__(self, metrics: Metrics, interval_s: float) -> None:
+        """`interval_s`: seconds between two samples of an application."""
+        self._metrics = metrics
+        self._interval_s = interval_s
+        self._readings = Readings()
+
+    def run(self, running: Running, closed: threading.Event) -> None:
+        """Sample until the event is set."""
+        while not closed.wait(self._interval_s):
+            for application, plane in running():
+                self._sample(application, plane)
+
+    def _sample(self, application: Application, plane: Plane) -> None:
+        """A Flink that does not answer, or just ends, has no metrics now: as on the service, there is a gap."""
+        job_id = application.job_id
+        if job_id is None:
+            return
+        try:
+            with plane.rest() as rest:
+                points = self._readings.read(application, job_id, rest)
+        except ScurryError:
+            return
+        self._metrics.put_metrics([point for point in points if math.isfinite(point.value)])
+
+
+class Running(Protocol):
+    """Says what runs now."""
+
+    def __call__(self) -> Sequence[tuple[Application, Plane]]:
+        """Return the applications that have a job, each with its Flink."""
