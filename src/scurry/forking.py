@@ -24,7 +24,7 @@ from scurry.savepoints.copy import copy_snapshot
 from scurry.savepoints.files import local_path
 from scurry.savepoints.snapshot import read_snapshot
 from scurry.savepoints.storage import AnyStorage, absolute, kind_of
-from scurry.stored_state import PAUSES_S, flink_options, options_of
+from scurry.stored_state import PAUSES_S, flink_options, options_of, storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,8 +117,7 @@ def _bound(workspace: Workspace, application: str, source: str) -> Iterator[str]
     from scurry.engine.compatibility_losses import OF_SINKS
 
     with suppress(ScurryError):
-        remote = kind_of(source) != "file"
-        found = read_snapshot(source, AnyStorage(flink_options(workspace, application) if remote else None))
+        found = read_snapshot(source, storage_of(workspace, application, source))
         for operator in found.operators:
             if any(state.name in OF_SINKS for state in operator.states):
                 yield operator.name or handle(operator.uid, None, operator.id)

@@ -76,9 +76,13 @@ def _untried(workspace: Workspace, application: str, gone: set[str]) -> Snapshot
 
 
 def _read(workspace: Workspace, application: str, snapshot: Snapshot, *, every_subtask: bool) -> SnapshotState:
-    remote = kind_of(snapshot.location) != "file"
-    storage = AnyStorage(flink_options(workspace, application) if remote else None)
+    storage = storage_of(workspace, application, snapshot.location)
     return read_snapshot(snapshot.location, storage, every_subtask=every_subtask)
+
+
+def storage_of(workspace: Workspace, application: str, location: str) -> AnyStorage:
+    """Return what reads where an application's snapshots are. Its target is asked only for what is not a file."""
+    return AnyStorage(flink_options(workspace, application) if kind_of(location) != "file" else None)
 
 
 def flink_options(workspace: Workspace, application: str) -> Mapping[str, str]:
