@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from scurry.emulator.endpoint import Emulator
-from scurry.flink.runtimes import Runtimes
 from tests.emulator.clients import Clients, is_laid_over
-from tests.emulator.test_lifecycle import VERSION, counted
-from tests.targets.probe import jar_of
+from tests.emulator.terraform_cli import MISSING, Terraform, is_installed, provider
+from tests.emulator.test_lifecycle import counted
 
 pytestmark = [
     pytest.mark.flink,
@@ -23,79 +19,23 @@ pytestmark = [
     pytest.mark.skipif(not is_laid_over(), reason="needs mount namespaces: this machine allows none"),
 ]
 
-PROVIDER = Path("registry.terraform.io") / "hashicorp" / "aws"
-ROOTS = ("/opt", "/usr/local/share", "/usr/share", "/usr/lib", "/var/lib", "/srv", "~/.terraform.d", "~/.local/share")
-_DEPTH = 3
-
-
-def mirror() -> Path | None:
-    """Return a folder that holds Terraform's AWS provider, from the usual roots."""
-    for root in ROOTS:
-        level = [Path(root).expanduser()]
-        for _ in range(_DEPTH):
-            for folder in level:
-                if (folder / PROVIDER).is_dir():
-                    return folder
-            level = [entry for folder in level for entry in _folders(folder)]
-    return None
-
-
-def _folders(folder: Path) -> list[Path]:
-    try:
-        return [entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
-    except OSError:
-        return []
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terraform:
-    """A working directory of Terraform."""
-
-    folder: Path
-    environment: dict[str, str]
-
-    def run(self, *arguments: str, **variables: object) -> str:
-        """Run a command; it has to succeed."""
-        given = [f"-var={name}={json.dumps(value).strip(chr(34))}" for name, value in variables.items()]
-        done = subprocess.run(
-            ["terraform", *arguments, *given],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def apply(self, **variables: object) -> None:
-        """Apply; the plan after it is clean."""
-        self.run("apply", "-auto-approve", "-input=false", "-no-color", **variables)
-        self.run("plan", "-detailed-exitcode", "-input=false", "-no-color", **variables)
-
 
 @pytest.fixture
-def terraform(emulator: Emulator, runtimes: Runtimes, counts: Path, tmp_path: Path, name: str) -> Terraform:
-    provider = mirror()
-    if shutil.which("terraform") is None or provider is None:
-        pytest.skip("needs terraform, and its AWS provider in a filesystem mirror")
-    jar = jar_of(Path(__file__).parent / "java" / "Managed.java", runtimes, VERSION)
+def terraform(emulator: Emulator, jar: Path, counts: Path, tmp_path: Path, name: str) -> Iterator[Terraform]:
+    if not is_installed():
+        pytest.skip(MISSING)
     shutil.copy(Path(__file__).parent / "terraform" / "main.tf", tmp_path)
-    settings = tmp_path / "terraform.rc"
-    settings.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{provider}"\n  }}\n}}\n')
-    environment = {
-        **os.environ,
-        **emulator.environment,
-        "TF_CLI_CONFIG_FILE": str(settings),
-        "TF_IN_AUTOMATION": "1",
-        "CHECKPOINT_DISABLE": "1",
-        "TF_VAR_name": name,
-        "TF_VAR_jar": str(jar),
-        "TF_VAR_counts": str(counts),
-    }
-    found = Terraform(folder=tmp_path, environment=environment)
-    found.run("init", "-input=false", "-no-color")
-    return found
+    with provider(tmp_path, emulator.environment) as attached:
+        environment = {
+            **emulator.environment,
+            **attached,
+            "TF_VAR_name": name,
+            "TF_VAR_jar": str(jar),
+            "TF_VAR_counts": str(counts),
+        }
+        found = Terraform(folder=tmp_path, environment=environment)
+        found.init()
+        yield found
 
 
 def test_terraform_walks_the_whole_life(terraform: Terraform, clients: Clients, counts: Path, name: str) -> None:
