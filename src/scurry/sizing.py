@@ -11,7 +11,6 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from scurry.engine.sizing import (
-    PRICES,
     ClusterSizing,
     KpuSizing,
     Machine,
@@ -23,6 +22,7 @@ from scurry.engine.sizing import (
 from scurry.model.application import CodeKind
 from scurry.model.errors import TargetUnsuitable
 from scurry.model.flink_memory import MIB, TASK_MANAGER, parse_memory
+from scurry.prices import price_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,9 +121,11 @@ def _managed(parallelism: int, wanted: SizeWanted) -> KpuSizing:
 
 
 def _price(wanted: SizeWanted) -> Price | None:
-    if wanted.kpu_hour is not None:
-        return Price(region=wanted.region, kpu_hour=wanted.kpu_hour, of="as given")
-    return PRICES.get(wanted.region)
+    found = price_of(wanted.region)
+    if wanted.kpu_hour is None:
+        return found
+    storage = found.storage_gib_month if found else None
+    return Price(region=wanted.region, kpu_hour=wanted.kpu_hour, storage_gib_month=storage, of="as given")
 
 
 def _cluster(

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.desk import Desk, check_document
+
+
+@pytest.fixture(autouse=True)
+def no_prices_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What this machine was told of prices is not asked."""
+    monkeypatch.setenv("SCURRY_CACHE", str(tmp_path / "cache"))
 
 
 def test_a_spec_tells_parallelism_and_options(desk: Desk) -> None:
@@ -13,6 +21,7 @@ def test_a_spec_tells_parallelism_and_options(desk: Desk) -> None:
     check_document("size", found)
     assert found["application"] == "shop"
     assert (found["managed"]["kpus"], found["managed"]["usd_per_month"]) == (3, 321.2)
+    assert found["managed"]["storage_usd_per_month"] == 15.0
     assert [each["per_kpu"] for each in found["managed"]["all"]] == list(range(1, 9))
     (cluster,) = found["clusters"]
     assert (cluster["task_managers"], cluster["slots"], cluster["python_bytes_per_slot"]) == (3, 4, None)
@@ -27,7 +36,9 @@ def test_people_see_what_each_choice_becomes(desk: Desk) -> None:
     assert "40/3 ←" in shown
     assert "Python workers of a slot, beside RocksDB: 102 MiB" in shown
     unknown = desk.done("size", "--on", "managed", "--region", "eu-west-1").out
-    assert "the price in eu-west-1 is not known here; give it with --kpu-hour" in unknown
+    assert "the price in eu-west-1 is not known here; ask AWS for it with --refresh-prices" in unknown
+    assert "$70.00 a month for the 700 GiB of running storage" in shown
+    assert "with them come 50 GiB of running storage" in unknown
     assert "$175.20 a month" in desk.done("size", "--on", "managed", "--region", "eu-west-1", "--kpu-hour", "0.12").out
     assert "more than the quota" in desk.done("size", "--on", "managed", "--parallelism", "65").out
 

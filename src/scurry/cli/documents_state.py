@@ -97,7 +97,8 @@ _KPU = {
     "native_bytes_per_slot": "for RocksDB, Python workers, network buffers and the JVM",
     "storage_gib": "running storage that is in the price",
     "region": "of the price",
-    "usd_per_month?": "730 hours, without snapshots and more storage; null where the price is not known",
+    "usd_per_month?": "730 hours, without storage and snapshots; null where the price is not known",
+    "storage_usd_per_month?": "of the running storage, as the examples of the pricing page bill it; null where unknown",
 }
 SIZE = {
     "application?": "its name, if a spec was given",

@@ -59,6 +59,9 @@ KpuHour = Annotated[
     float | None,
     typer.Option("--kpu-hour", metavar="USD", min=0, help="Price of a KPU for an hour, if it is another."),
 ]
+RefreshPrices = Annotated[
+    bool, typer.Option("--refresh-prices", help="Ask AWS's price list first, for all regions, and remember it.")
+]
 
 
 @app.command()
@@ -76,16 +79,21 @@ def size(  # noqa: PLR0913, PLR0917 - each is an option of the command
     python: Python = False,
     region: Region = "us-east-1",
     kpu_hour: KpuHour = None,
+    refresh_prices: RefreshPrices = False,
 ) -> int:
     """Say what a parallelism becomes: TaskManagers, slots, processors, memory for each slot, and money.
 
-    Asks nobody and changes nothing. Memory is divided as Flink divides it.
+    Changes nothing, and asks nobody but, if you want it, AWS for its prices. Memory is divided as Flink divides it.
     """
+    from scurry import prices
     from scurry.cli import views_size
     from scurry.sizing import SizeWanted, sized
 
     if per_kpu is not None and heap_per_slot is not None:
         raise Usage("--per-kpu is a choice, and --heap-per-slot asks for one")
+    if refresh_prices:
+        with session.reporter.activity("Asking AWS's price list"):
+            prices.refresh()
     wanted = SizeWanted(
         places=tuple(on or ()),
         parallelism=parallelism,

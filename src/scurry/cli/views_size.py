@@ -45,7 +45,13 @@ def _kpu(sizing: KpuSizing, found: Sized) -> dict[str, Any]:
         "storage_gib": sizing.storage_gib,
         "region": found.region,
         "usd_per_month": round(sizing.per_month(found.price), 2) if found.price else None,
+        "storage_usd_per_month": _storage(sizing, found),
     }
+
+
+def _storage(sizing: KpuSizing, found: Sized) -> float | None:
+    cost = sizing.storage_per_month(found.price) if found.price else None
+    return None if cost is None else round(cost, 2)
 
 
 def _cluster(sizing: ClusterSizing, found: Sized) -> dict[str, Any]:
@@ -80,8 +86,8 @@ def _managed_text(sizing: KpuSizing, found: Sized) -> str:
         f"{sizing.billed_kpus}",
         f"  each slot: {sizing.vcpus_per_slot:.2f} vCPU, {told(sizing.heap_per_slot)} of heap, "
         f"{told(sizing.native_per_slot)} native (RocksDB, Python, network, JVM)",
-        f"  running storage in the price: {sizing.storage_gib} GiB",
         f"  {_money(sizing, found)}",
+        f"  {_storage_text(sizing, found)}",
     ]
     if sizing.kpus > DEFAULT_QUOTA_KPUS:
         lines.append(f"  more than the quota that an application has by default: {DEFAULT_QUOTA_KPUS} KPUs")
@@ -92,11 +98,24 @@ def _managed_text(sizing: KpuSizing, found: Sized) -> str:
 
 def _money(sizing: KpuSizing, found: Sized) -> str:
     if found.price is None:
-        return f"cost: the price in {found.region} is not known here; give it with --kpu-hour"
+        return (
+            f"cost: the price in {found.region} is not known here; ask AWS for it with --refresh-prices, or give it "
+            "with --kpu-hour"
+        )
     price = found.price
     return (
         f"${sizing.per_month(price):,.2f} a month: {sizing.billed_kpus} KPUs × ${price.kpu_hour:g} × 730 h in "
-        f"{price.region} ({price.of}), without snapshots and more storage"
+        f"{price.region} ({price.of}), without storage and snapshots"
+    )
+
+
+def _storage_text(sizing: KpuSizing, found: Sized) -> str:
+    cost = _storage(sizing, found)
+    if cost is None or found.price is None:
+        return f"with them come {sizing.storage_gib} GiB of running storage"
+    return (
+        f"${cost:,.2f} a month for the {sizing.storage_gib} GiB of running storage that come with them, at "
+        f"${found.price.storage_gib_month:g} a GiB, where it is billed as in the examples of the pricing page"
     )
 
 

@@ -46,10 +46,17 @@ class Price:
     kpu_hour: float
     of: str
     """when, and where it was read"""
+    storage_gib_month: float | None = None
+    """a GiB of running application storage for a month; None: not known"""
 
 
 PRICES: Mapping[str, Price] = {
-    "us-east-1": Price(region="us-east-1", kpu_hour=0.11, of="the service's pricing page, August 2026"),
+    "us-east-1": Price(
+        region="us-east-1",
+        kpu_hour=0.11,
+        storage_gib_month=0.1,
+        of="the service's pricing page, September 2026",
+    ),
 }
 
 
@@ -96,12 +103,19 @@ class KpuSizing:
 
     @property
     def storage_gib(self) -> int:
-        """Of running application storage, in the price."""
+        """Of running application storage, which comes with the KPUs."""
         return self.kpus * KPU_STORAGE_GIB
 
     def per_month(self, price: Price) -> float:
-        """Cost of 730 hours in US dollars, without snapshots and storage beyond what a KPU has."""
+        """Cost of 730 hours in US dollars, without storage and snapshots."""
         return self.billed_kpus * price.kpu_hour * HOURS_A_MONTH
+
+    def storage_per_month(self, price: Price) -> float | None:
+        """Cost of the running storage in US dollars, as the examples of the service's pricing page have it.
+
+        They bill all that the KPUs have, used or not. Other pages of AWS call it included.
+        """
+        return None if price.storage_gib_month is None else self.storage_gib * price.storage_gib_month
 
 
 def kpu_sizings(parallelism: int) -> tuple[KpuSizing, ...]:
