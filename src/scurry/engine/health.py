@@ -96,13 +96,16 @@ def _healthy_since(samples: Sequence[Sample], policy: HealthPolicy) -> datetime:
 
 def _is_good(job: Job, policy: HealthPolicy) -> bool:
     runs = job.state is JobState.RUNNING and 0 < job.vertices <= job.vertices_running
-    return runs and job.restarts <= policy.restarts and job.checkpoints.completed >= policy.checkpoints
+    return (
+        runs and not job.untold and job.restarts <= policy.restarts and job.checkpoints.completed >= policy.checkpoints
+    )
 
 
 def _judge(sample: Sample, *, policy: HealthPolicy, started_at: datetime, patience: timedelta) -> Judgement:
     job = sample.job
     elapsed = sample.at - started_at
-    late = elapsed >= policy.window
+    window = policy.window + (job.told_late_by if job else timedelta())
+    late = elapsed >= window
     if job is None:
         return _wait_or(late, "the target shows no such job", "waiting for the job to appear")
     if job.state is JobState.FINISHED:
@@ -114,9 +117,11 @@ def _judge(sample: Sample, *, policy: HealthPolicy, started_at: datetime, patien
     if job.state is not JobState.RUNNING or job.vertices_running < job.vertices or not job.vertices:
         waiting = f"{job.vertices_running} of {job.vertices} vertices running"
         return _wait_or(late, _because(f"the job is {job.state.value} with {waiting}", job), waiting)
+    if job.untold:
+        return _wait_or(late, "the target's metrics tell nothing of it", "waiting for the target's metrics")
     if job.checkpoints.completed < policy.checkpoints:
         waiting = f"{job.checkpoints.completed} of {policy.checkpoints} checkpoints completed"
-        too_late = elapsed >= policy.window + patience
+        too_late = elapsed >= window + patience
         short = f"only {waiting}, {job.checkpoints.failed} failed{_pressed(job)}"
         return _wait_or(too_late, _because(short, job), waiting)
     return Judgement(verdict=Verdict.HEALTHY, reason=_good(job))
@@ -138,6 +143,8 @@ def judge_now(job: Job | None, *, policy: HealthPolicy, now: datetime | None = N
         return Judgement(verdict=Verdict.UNHEALTHY, reason=loop)
     if job.vertices_running < job.vertices or not job.vertices:
         return Judgement(verdict=Verdict.UNDECIDED, reason=f"{job.vertices_running} of {job.vertices} vertices running")
+    if job.untold:
+        return Judgement(verdict=Verdict.UNDECIDED, reason="the target's metrics tell nothing of it yet")
     if job.checkpoints.completed < policy.checkpoints:
         return Judgement(verdict=Verdict.UNDECIDED, reason="no checkpoint completed yet")
     return Judgement(verdict=Verdict.HEALTHY, reason=_good(job))

@@ -46,7 +46,7 @@ from scurry.model.values import SecretRef, Text
 PROJECT_FILE = "scurry.yaml"
 LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "OFF")
 _JOURNAL_EXAMPLE = "postgresql://scurry@db.example.com/scurry"
-BUILT_IN_KINDS = ("local", "rest", "memory")
+BUILT_IN_KINDS = ("local", "rest", "memory", "managed")
 
 
 def read_address(value: object) -> str:
@@ -195,6 +195,62 @@ class MemoryTarget(SpecModel):
     kind: Literal["memory"] = Field(description="`memory`")
 
 
+class Vpc(SpecModel):
+    """The network of applications that reach what is inside of it."""
+
+    subnets: Annotated[tuple[Filled, ...], Field(min_length=1)] = Field(description="Ids of subnets.")
+    security_groups: Annotated[tuple[Filled, ...], Field(min_length=1)] = Field(description="Ids of security groups.")
+
+
+class ManagedTarget(SpecModel):
+    """Amazon Managed Service for Apache Flink, in one account and region. Needs the extra `managed`."""
+
+    kind: Literal["managed"] = Field(description="`managed`")
+    region: Filled | None = Field(None, description="AWS region; without it, that of the profile or the environment.")
+    profile: Filled | None = Field(
+        None, description="Profile of the AWS configuration whose credentials are used; without it, boto3's own chain."
+    )
+    endpoint: Address | None = Field(
+        None, description="Address of an emulator; without it, AWS itself or what `AWS_ENDPOINT_URL` says."
+    )
+    role: Filled | None = Field(None, description="ARN of the role under which the service runs the applications.")
+    bucket: Filled | None = Field(None, description="S3 bucket that code is uploaded to.")
+    prefix: Line = Field("scurry/", description="What the keys of uploaded code begin with.")
+    applications: Mapping[Filled, Filled] = Field(
+        default_factory=dict,
+        description="Names on the service, by application (`name@environment`), where they are not `name-environment`.",
+    )
+    parallelism_per_kpu: Annotated[int, Field(ge=1, le=8), WHOLE] = Field(1, description="Slots of each KPU.")
+    kpu_quota: Annotated[int, Field(ge=1, le=100_000), WHOLE] = Field(
+        64, description="KPUs that the account's quota allows one application."
+    )
+    autoscaling: Flag = Field(False, description="Whether the service itself changes the parallelism, by CPU use.")
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARN", "ERROR"], Field(description="Level of the applications' logs.")
+    ] = "INFO"
+    metrics_level: Annotated[
+        Literal["APPLICATION", "TASK", "OPERATOR", "PARALLELISM"], Field(description="How fine CloudWatch metrics are.")
+    ] = "APPLICATION"
+    log_stream: Filled | None = Field(
+        None, description="ARN of the log stream, which has to be there; `{application}` in it is the name."
+    )
+    tags: Mapping[Filled, Line] = Field(default_factory=dict, description="Tags of the applications.")
+    vpc: Vpc | None = Field(None, description=Vpc.__doc__)
+    maintenance: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = Field(
+        None, description='When the maintenance window of 8 hours begins, UTC: `"03:00"`.'
+    )
+    poll: Duration = Field(
+        read_duration("2s"),
+        json_schema_extra={"default": "2s"},
+        description="How long is waited between two looks at an application. Default: 2s.",
+    )
+    metrics_period: Duration = Field(
+        read_duration("60s"),
+        json_schema_extra={"default": "60s"},
+        description="Period of the CloudWatch metrics that are read; the service has 60s. Default: 60s.",
+    )
+
+
 class OtherTarget(SpecModel):
     """A target that another package brings (entry point `scurry.targets`); its settings are its own."""
 
@@ -217,11 +273,12 @@ def _kind_of(value: object) -> str | None:
     return kind if kind in BUILT_IN_KINDS else "other"
 
 
-TargetSettings: TypeAlias = LocalTarget | RestTarget | MemoryTarget | OtherTarget
+TargetSettings: TypeAlias = LocalTarget | RestTarget | MemoryTarget | ManagedTarget | OtherTarget
 TargetEntry: TypeAlias = Annotated[
     Annotated[LocalTarget, Tag("local")]
     | Annotated[RestTarget, Tag("rest")]
     | Annotated[MemoryTarget, Tag("memory")]
+    | Annotated[ManagedTarget, Tag("managed")]
     | Annotated[OtherTarget, Tag("other")],
     Discriminator(_kind_of),
 ]

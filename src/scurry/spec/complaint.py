@@ -99,7 +99,7 @@ def _sentence(item: Any) -> str:
     if kind == "less_than_equal":
         return f"{value} is too large; {context['le']} is the most"
     if kind == "union_tag_not_found":
-        return "'kind' is missing: local, rest, memory or the name of an installed target"
+        return "'kind' is missing: local, rest, managed, memory or the name of an installed target"
     return f"{describe(value)} does not fit here"
 
 

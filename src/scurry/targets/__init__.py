@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from scurry.model.ports import Target
     from scurry.targets.services import TargetServices
 
-_BUILT_IN = {"memory": "scurry.targets.memory", "local": "scurry.targets.local", "rest": "scurry.targets.rest"}
+_BUILT_IN = {
+    "memory": "scurry.targets.memory",
+    "local": "scurry.targets.local",
+    "rest": "scurry.targets.rest",
+    "managed": "scurry.targets.managed",
+}
 
 
 def connect(name: str, kind: str, settings: Mapping[str, Any], services: TargetServices) -> Target:

@@ -1,0 +1,190 @@
+"""All that can be known beforehand says that the new job can start: asked while the old one still runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scurry.flink.job_graph_answer import ProgramFailed
+from scurry.model.desired import StateCheck
+from scurry.model.errors import RejectedByTarget, ScurryError, TargetUnsuitable
+from scurry.model.snapshot import FromLatest, FromSnapshot
+from scurry.targets.managed import code, configuration
+from scurry.targets.managed.configuration import RUNTIMES, kpus, runtime_of
+from scurry.targets.managed.faults import Answered
+from scurry.targets.managed.service import parts_of
+from scurry.targets.rest.checking import check_dropping
+
+if TYPE_CHECKING:
+    from scurry.model.desired import Desired
+    from scurry.model.operation import Step
+    from scurry.model.ports import StepContext
+    from scurry.model.project import ManagedTarget as Settings
+    from scurry.model.snapshot import Restore
+    from scurry.targets.managed.service import Application, Service
+    from scurry.targets.services import TargetServices
+
+_TRUST = """{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+  "Principal": {"Service": "kinesisanalytics.amazonaws.com"}}]}"""
+_READ_CODE = """{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow",
+  "Action": ["s3:GetObject", "s3:GetObjectVersion"], "Resource": "arn:aws:s3:::{bucket}/{prefix}*"}}]}}"""
+_ELSEWHERE = "/etc/flink/application_properties.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checking:
+    """Checks wishes for one target."""
+
+    service: Service
+    settings: Settings
+    services: TargetServices
+    target: str
+
+    def check(self, step: Step, context: StepContext, desired: Desired, name: str) -> dict[str, object]:
+        """Raise an error when the job is known not to start. Returns what was found out."""
+        drops = step.inputs.get("drops")
+        self._check_wish(desired)
+        self._check_size(desired)
+        check_dropping(desired, context.restore, self.target, drops=drops)
+        code.check_artifact(desired.artifact, desired, context.artifacts.path(desired.artifact))
+        self._check_role()
+        application = self.service.application(name)
+        if application is not None:
+            self._check_snapshot(context.restore, application)
+            self._check_runtime(desired, application, context.restore)
+            self._check_stop(step, context.restore, application)
+        elif isinstance(context.restore, FromSnapshot):
+            raise self._no_snapshot(context.restore.snapshot.location)
+        self._tell(desired, context)
+        vertices = self._check_graph(desired, context)
+        return {"kpus": kpus(desired.parallelism, self.settings.parallelism_per_kpu), "vertices": vertices}
+
+    def _check_wish(self, desired: Desired) -> None:
+        runtime = runtime_of(desired.flink_version)
+        if runtime not in RUNTIMES:
+            known = ", ".join(each.removeprefix("FLINK-").replace("_", ".") for each in RUNTIMES)
+            raise TargetUnsuitable(
+                f"the managed service has no Flink {desired.flink_version}; it has {known}",
+                target=self.target,
+                hint="Set `flink` in the application to one of them.",
+            ).concerning("flink")
+        for trouble in configuration.troubles(desired):
+            raise TargetUnsuitable(trouble.message, target=self.target, hint=trouble.hint).concerning(*trouble.path)
+
+    def _check_size(self, desired: Desired) -> None:
+        per_kpu, quota = self.settings.parallelism_per_kpu, self.settings.kpu_quota
+        needed = kpus(desired.parallelism, per_kpu)
+        if needed > quota:
+            raise TargetUnsuitable(
+                f"{desired.parallelism} slots, {per_kpu} to a KPU, are {needed} KPUs, and the quota is {quota} for an "
+                "application",
+                target=self.target,
+                hint="Lower `parallelism`, put more slots on a KPU (`parallelism_per_kpu` of the target), or have the "
+                "quota raised and write it as `kpu_quota` of the target.",
+            ).concerning("parallelism")
+
+    def _check_role(self) -> None:
+        """The role is asked for where that is allowed: to deploy, nobody needs to look at roles."""
+        role = self.settings.role
+        if not role:
+            raise TargetUnsuitable(
+                f"target {self.target!r} names no `role`, under which the service runs applications",
+                target=self.target,
+                hint=self._role_hint(),
+            ).concerning("targets", self.target, in_project=True)
+        try:
+            self.service.aws.call("iam", "get_role", RoleName=role.rpartition("/")[2])
+        except Answered as error:
+            if error.word == "NoSuchEntity":
+                raise TargetUnsuitable(
+                    f"there is no role {role!r}, under which the service is to run applications",
+                    target=self.target,
+                    hint=self._role_hint(),
+                ).concerning("targets", self.target, "role", in_project=True) from error
+        except TargetUnsuitable:
+            pass  # not allowed to ask: the service says whether it can use it
+
+    def _role_hint(self) -> str:
+        reads = _READ_CODE.format(bucket=self.settings.bucket, prefix=self.settings.prefix)
+        return (
+            f"Make one whom the service may become:\n  {_TRUST}\nand which may read the code:\n  {reads}\n"
+            "and whatever the applications themselves need. Then name its ARN as `role` of the target."
+        )
+
+    def _check_snapshot(self, restore: Restore, application: Application) -> None:
+        if not isinstance(restore, FromSnapshot):
+            return
+        parts = parts_of(restore.snapshot.location)
+        if parts is None or parts[0] != application.name:
+            raise self._no_snapshot(restore.snapshot.location)
+        entry = self.service.snapshot(*parts)
+        if entry is None or entry["SnapshotStatus"] != "READY":
+            raise self._no_snapshot(restore.snapshot.location)
+
+    def _no_snapshot(self, location: str) -> RejectedByTarget:
+        return RejectedByTarget(f"the service has no snapshot {location!r} for this application", target=self.target)
+
+    def _check_runtime(self, desired: Desired, application: Application, restore: Restore) -> None:
+        """Down only to a runtime that it ran with before, and from a snapshot of that one or an earlier one."""
+        wanted, now = runtime_of(desired.flink_version), application.runtime
+        if now not in RUNTIMES or RUNTIMES.index(wanted) >= RUNTIMES.index(now):
+            return
+        wrote = None
+        if isinstance(restore, FromSnapshot) and (parts := parts_of(restore.snapshot.location)):
+            entry = self.service.snapshot(*parts)
+            wrote = entry.get("RuntimeEnvironment") if entry else None
+        if isinstance(restore, FromLatest) or (wrote in RUNTIMES and RUNTIMES.index(wrote) > RUNTIMES.index(wanted)):
+            raise TargetUnsuitable(
+                f"{application.name!r} runs on {now}, and the service takes no state of that back to {wanted}",
+                target=self.target,
+                hint="Start it from a snapshot that the older one wrote:\n  scurry rollback APPLICATION",
+            ).concerning("flink")
+
+    def _check_stop(self, step: Step, restore: Restore, application: Application) -> None:
+        if step.inputs.get("replaces") and isinstance(restore, FromLatest) and not application.snapshots_enabled:
+            raise TargetUnsuitable(
+                f"snapshots of {application.name!r} are switched off: its stop would lose the state",
+                target=self.target,
+                hint="Switch them on first (ApplicationSnapshotConfiguration).",
+            )
+
+    def _tell(self, desired: Desired, context: StepContext) -> None:
+        reporter = self.services.reporter
+        if secret := configuration.secret_properties(desired):
+            reporter.warn(
+                f"whoever may describe the application can read its properties on the service: {', '.join(secret)}"
+            )
+        if code.has_requirements(desired, context.artifacts.path(desired.artifact)):
+            reporter.warn(
+                "the service installs no Python packages by itself: have the script do it "
+                "(env.set_python_requirements), or put the packages beside it"
+            )
+
+    def _check_graph(self, desired: Desired, context: StepContext) -> int | None:
+        """Build the job graph here: the service tells only after it stopped the old job that `main` fails."""
+        if desired.upgrade.state_check is StateCheck.OFF:
+            return None
+        from scurry.targets.job_graphs import Asking, wished_graph
+
+        asking = Asking(
+            secrets=context.secrets,
+            artifacts=context.artifacts,
+            runtimes=self.services.runtimes,
+            reporter=self.services.reporter,
+        )
+        try:
+            return len(wished_graph(desired, asking).graph.operators)
+        except ProgramFailed as error:
+            if error.without_network or _ELSEWHERE in f"{error.message} {error.cause}":
+                self._unseen(error)
+                return None
+            raise RejectedByTarget(
+                error.message,
+                target=self.target,
+                cause=error.cause,
+                hint="This was found out on this machine. If it can only work on the service, set "
+                "`upgrade.state_check: off`.",
+            ) from error
+
+    def _unseen(self, error: ScurryError) -> None:
+        self.services.reporter.warn(f"whether the program builds its job could not be seen here: {error.message}")

@@ -1,0 +1,241 @@
+"""The target itself: answers the `Target` protocol for one account and region of the managed service."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from scurry.model.errors import RejectedByTarget, TargetError, TargetUnsuitable, WorkspaceError
+from scurry.model.observed import JobState, Observed
+from scurry.model.operation import Action, Operation, Outcome, Step
+from scurry.model.reporting import SilentActivity
+from scurry.model.snapshot import FromLatest
+from scurry.targets import lowering
+from scurry.targets.managed import code
+from scurry.targets.managed.checking import Checking
+from scurry.targets.managed.configuration import Wished
+from scurry.targets.managed.ending import Ending
+from scurry.targets.managed.fleet import Fleet
+from scurry.targets.managed.metrics import Asked, Metrics, News
+from scurry.targets.managed.runs import job_of, run_of, snapshots_of
+from scurry.targets.managed.service import LIVE, Service, series_of
+from scurry.targets.managed.starting import Start, Starting
+from scurry.targets.managed.waiting import Waiting, undecided
+from scurry.targets.rest.checking import may_drop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from scurry.model.desired import Desired
+    from scurry.model.observed import Job
+    from scurry.model.ports import Marks, StepContext
+    from scurry.model.project import ManagedTarget as Settings
+    from scurry.targets.managed.aws import Aws
+    from scurry.targets.managed.marking import Mark
+    from scurry.targets.managed.runs import Run
+    from scurry.targets.services import TargetServices
+
+
+class ManagedTarget:
+    """One account and region. Makes no call before it is asked something."""
+
+    kind = "managed"
+
+    def __init__(self, name: str, aws: Aws, settings: Settings, services: TargetServices) -> None:
+        self.name = name
+        self.aws = aws
+        self._settings = settings
+        self._services = services
+        self._service = Service(aws)
+        self._fleet = Fleet(service=self._service, names=settings.applications)
+        self._metrics = Metrics(aws, settings.metrics_period)
+        waiting = Waiting(service=self._service, clock=services.clock, target=name, poll=settings.poll)
+        self._ending = Ending(service=self._service, waiting=waiting, target=name, of_job=self._fleet.of_job)
+        self._starting = Starting(service=self._service, waiting=waiting, settings=settings, target=name)
+        self._checking = Checking(service=self._service, settings=settings, services=services, target=name)
+        self._looked_at: dict[str, float] = {}
+        self._known: dict[str, News] = {}
+
+    # Reading
+
+    def survey(self) -> Mapping[str, Job]:
+        """Return the jobs of all applications: one listing, and one question to CloudWatch."""
+        return self._fleet.survey(self._metrics, self._services.clock)
+
+    def observe(self, application: str, marks: Sequence[str]) -> Observed:
+        """Return what the service says of one application now; no application is an observation, too."""
+        try:
+            return self._observe(application, marks)
+        except TargetError as error:
+            return Observed.silent(error)
+        except WorkspaceError as error:
+            return Observed.silent(TargetUnsuitable(error.message, target=self.name, hint=error.hint))
+
+    def find(self, step: Step) -> Outcome | None:
+        """Say whether a step landed: by the application's mark. Waits for what is in progress."""
+        with undecided():
+            return self._found(step)
+
+    def steps(self, operation: Operation, marks: Marks) -> tuple[Step, ...]:
+        """Lower an operation to steps."""
+        return lowering.steps(operation, marks)
+
+    # Acting
+
+    def run(self, step: Step, context: StepContext) -> Outcome:  # noqa: C901 - a case for each action
+        """Make a step's calls and wait for their end. Raises `TargetUnavailable` when their effect is not known."""
+        match step.action:
+            case Action.PREPARE | Action.RESCALE:
+                return Outcome()
+            case Action.UPLOAD:
+                return Outcome(artifact_ref=self._upload(context).ref)
+            case Action.CHECK:
+                desired = _wish(context)
+                name = self._fleet.name_of(desired.application)
+                return Outcome(detail=self._checking.check(step, context, desired, name))
+            case Action.SUBMIT:
+                return self._submit(step, context)
+            case Action.STOP:
+                return self._ending.stop(step, context)
+            case Action.SNAPSHOT:
+                return self._ending.take(step, context)
+            case Action.CANCEL:
+                return self._ending.cancel(step, context)
+            case Action.DISPOSE:
+                return self._ending.dispose(step.inputs["location"], activity=context.activity)
+
+    # Reading, in detail
+
+    def _observe(self, application: str, marks: Sequence[str]) -> Observed:
+        name = self._fleet.name_of(application)
+        self._pace(name)
+        found = self._fleet.application(name)
+        if found is None:
+            return Observed()
+        run = run_of(self._service, found)
+        own, older = snapshots_of(run, self._service.snapshots(name))
+        job = job_of(
+            run,
+            name=self._fleet.id_of(name, found.mark),
+            own=own,
+            news=self._news(run),
+            lateness=self._metrics.lateness,
+            reason=self._reason(run),
+        )
+        is_own = found.mark.job in marks
+        return Observed(
+            jobs=(job,) if job and is_own else (),
+            strangers=(job,) if job and not is_own and found.status in LIVE else (),
+            flink_version=series_of(found.runtime),
+            retained=(*own, *older),
+            ui_url=None if self.aws.endpoint else self._console(name),
+        )
+
+    def _pace(self, name: str) -> None:
+        """Nobody is helped by looking more often: the service allows few calls a second to a whole account."""
+        since = time.monotonic() - self._looked_at.get(name, float("-inf"))
+        pause = self._settings.poll.total_seconds() - since
+        if pause > 0:
+            self._services.clock.sleep(pause)
+        self._looked_at[name] = time.monotonic()
+
+    def _news(self, run: Run) -> News:
+        """Return what CloudWatch tells of the job; that a checkpoint completed stays true."""
+        start = run.start
+        if start is None or run.state is not JobState.RUNNING:
+            return News()
+        asked = Asked(application=run.application.name, runtime=run.application.runtime, since=start.start)
+        news = self._metrics.of(asked, self._services.clock.now())
+        known = self._known.get(start.id)
+        if known and known.told:
+            news = News(
+                told=True,
+                restarts=max(news.restarts, known.restarts),
+                restarted_at=news.restarted_at or known.restarted_at,
+                loops=news.loops,
+                checkpoint=news.checkpoint or known.checkpoint,
+                failed_checkpoints=max(news.failed_checkpoints, known.failed_checkpoints),
+            )
+        self._known[start.id] = news
+        return news
+
+    def _reason(self, run: Run) -> str:
+        """Return why the newest operation failed."""
+        if run.failure is None or run.state is not JobState.FAILED:
+            return ""
+        return self._service.outcome(run.application.name, run.failure.id)[1]
+
+    def _console(self, name: str) -> str:
+        region = self.aws.region
+        return f"https://{region}.console.aws.amazon.com/flink/home?region={region}#/applications/{name}"
+
+    def _found(self, step: Step) -> Outcome | None:
+        match step.action:
+            case Action.SUBMIT:
+                application = self._fleet.of_job(step.mark)
+                run = run_of(self._service, application) if application else None
+                return self._starting.landed(run, SilentActivity()) if run else None
+            case Action.STOP:
+                snapshot = self._ending.stopped(step.inputs["job_id"], SilentActivity(), None)
+                return Outcome(snapshot=snapshot) if snapshot else None
+            case Action.SNAPSHOT:
+                return self._ending.taken(step)
+            case Action.CANCEL:
+                return self._ending.cancelled(step)
+            case _:
+                return None  # changes nothing, or nothing more when it is run again
+
+    # Acting, in detail
+
+    def _upload(self, context: StepContext) -> code.Code:
+        """Upload the wish's code unless it is there, which costs one call; return where it is."""
+        desired, settings = _wish(context), self._settings
+        if not settings.bucket:
+            raise TargetUnsuitable(
+                f"target {self.name!r} names no `bucket`, to which code is uploaded",
+                target=self.name,
+                hint="Name one as `bucket` of the target; scurry makes none by itself.",
+            ).concerning("targets", self.name, in_project=True)
+        path, key = context.artifacts.path(desired.artifact), code.key_of(desired, settings.prefix)
+        store = code.Store(self.aws, settings.bucket)
+        version = store.find(key)
+        if version is None:
+            store.check()
+            code.check_artifact(desired.artifact, desired, path)
+            with code.as_uploaded(desired, path) as file:
+                version = store.upload(file, key, context.activity)
+        options = code.run_options(desired, path)
+        return code.Code(bucket=settings.bucket, key=key, version=version or None, run_options=options)
+
+    def _submit(self, step: Step, context: StepContext) -> Outcome:
+        desired, restore = _wish(context), context.restore
+        if isinstance(restore, FromLatest):
+            raise RejectedByTarget("a submit needs to know which state it starts from", target=self.name)
+        uploaded = self._upload(context)
+
+        def wished(mark: Mark) -> Wished:
+            return Wished(
+                desired=desired,
+                settings=self._settings,
+                code=uploaded,
+                mark=mark,
+                resolve=context.secrets.resolve,
+            )
+
+        start = Start(
+            name=self._fleet.name_of(desired.application),
+            application=desired.application,
+            mark=step.mark,
+            restore=restore,
+            may_drop=may_drop(desired, step.inputs.get("drops")),
+            wished=wished,
+        )
+        self._fleet.by_job[step.mark] = start.name
+        self._looked_at.pop(start.name, None)
+        return self._starting.submit(start, context.activity)
+
+
+def _wish(context: StepContext) -> Desired:
+    if context.desired is None:
+        raise AssertionError("this step belongs to an operation with a wish")
+    return context.desired
