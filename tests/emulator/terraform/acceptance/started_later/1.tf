@@ -1,0 +1,43 @@
+# TestAccKinesisAnalyticsV2Application_FlinkApplicationStartApplication_onUpdate: it is not started.
+resource "aws_kinesisanalyticsv2_application" "started_later" {
+  name                   = "${var.name}-started-later"
+  runtime_environment    = "FLINK-1_20"
+  service_execution_role = aws_iam_role.service[0].arn
+  start_application      = false
+
+
+  application_configuration {
+    application_code_configuration {
+      code_content_type = "ZIPFILE"
+      code_content {
+        s3_content_location {
+          bucket_arn = aws_s3_bucket.code.arn
+          file_key   = aws_s3_object.jar.key
+        }
+      }
+    }
+    application_snapshot_configuration {
+      snapshots_enabled = true
+    }
+    environment_properties {
+      property_group {
+        property_group_id = "Job"
+        property_map      = { counts = "${var.counts}-later" }
+      }
+    }
+
+  }
+}
+
+check "started_later" {
+  assert {
+    condition     = aws_kinesisanalyticsv2_application.started_later.version_id == 1
+    error_message = "started later: starting and stopping is no change"
+  }
+  assert {
+    condition     = aws_kinesisanalyticsv2_application.started_later.status == "READY"
+    error_message = "started later: ${aws_kinesisanalyticsv2_application.started_later.status}"
+  }
+
+}
+
