@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from scurry.targets.managed.metrics import News
 
 START, STOP = "StartApplication", "StopApplication"
-_BEGINNING = {"STARTING": JobState.INITIALIZING, "DELETING": JobState.CANCELLING}
 _STOPPING = frozenset({"STOPPING", "FORCE_STOPPING", "DELETING"})
 
 
@@ -94,7 +93,15 @@ def snapshots_of(run: Run, entries: Sequence[dict[str, Any]]) -> tuple[tuple[Sna
     )
 
 
-def job_of(run: Run, *, name: str, own: Sequence[Snapshot], news: News, lateness: timedelta, reason: str) -> Job | None:
+def job_of(
+    run: Run,
+    *,
+    name: str,
+    own: Sequence[Snapshot],
+    news: News,
+    lateness: timedelta,
+    failures: tuple[JobFailure, ...],
+) -> Job | None:
     """Return the job; None when there never was one. The service tells of no vertices: the job counts as one."""
     state = run.state
     if state is None:
@@ -102,25 +109,25 @@ def job_of(run: Run, *, name: str, own: Sequence[Snapshot], news: News, lateness
     runs = state is JobState.RUNNING
     if runs and news.loops:
         state = JobState.RESTARTING
-    start = run.start
-    failed_at = news.restarted_at or (run.failure.start if run.failure else None)
-    told = reason or (f"the job restarted {news.restarts} times" if news.restarts else "")
-    ails = bool(news.restarts) or state is JobState.FAILED
+    restarts = max(news.restarts, len(failures)) if runs else 0
+    if restarts and not failures and news.restarted_at:  # only metrics tell, and not why
+        failures = (JobFailure(at=news.restarted_at, message=f"the job restarted {restarts} times"),)
+    newest = failures[0] if failures else None
     return Job(
         id=run.application.mark.job,
         name=name,
         state=state,
-        started_at=start.start if start else None,
+        started_at=run.start.start if run.start else None,
         parallelism=run.application.parallelism,
         vertices=1,
         vertices_running=int(runs),
-        restarts=news.restarts,
+        restarts=restarts,
         checkpoints=CheckpointCounts(completed=int(news.checkpoint), failed=news.failed_checkpoints),
         latest_checkpoint=next(iter(own), None),
         restored_from=run.application.restored_from,
-        root_exception=told if ails and told else None,
-        failures=(JobFailure(at=failed_at, message=told),) if ails and failed_at and told else (),
-        modified_at=news.restarted_at,
+        root_exception=newest.message if newest else None,
+        failures=failures,
+        modified_at=max((at for at in (news.restarted_at, newest.at if newest else None) if at), default=None),
         told_late_by=lateness,
         untold=runs and not news.told,
     )

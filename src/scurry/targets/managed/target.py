@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from scurry.model.errors import RejectedByTarget, TargetError, TargetUnsuitable, WorkspaceError
-from scurry.model.observed import JobState, Observed
+from scurry.model.observed import JobFailure, JobState, Observed
 from scurry.model.operation import Action, Operation, Outcome, Step
 from scurry.model.reporting import SilentActivity
 from scurry.model.snapshot import FromLatest
@@ -16,6 +16,7 @@ from scurry.targets.managed.checking import Checking
 from scurry.targets.managed.configuration import Wished
 from scurry.targets.managed.ending import Ending
 from scurry.targets.managed.fleet import Fleet
+from scurry.targets.managed.logs import Failures, StreamLog, stream_of
 from scurry.targets.managed.metrics import Asked, Metrics, News
 from scurry.targets.managed.runs import job_of, run_of, snapshots_of
 from scurry.targets.managed.service import LIVE, Service, series_of
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from scurry.model.desired import Desired
     from scurry.model.observed import Job
-    from scurry.model.ports import Marks, StepContext
+    from scurry.model.ports import Log, Marks, StepContext
     from scurry.model.project import ManagedTarget as Settings
     from scurry.targets.managed.aws import Aws
     from scurry.targets.managed.marking import Mark
@@ -53,6 +54,7 @@ class ManagedTarget:
         self._ending = Ending(service=self._service, waiting=waiting, target=name, of_job=self._fleet.of_job)
         self._starting = Starting(service=self._service, waiting=waiting, settings=settings, target=name)
         self._checking = Checking(service=self._service, settings=settings, services=services, target=name)
+        self._failures = Failures(aws=aws)
         self._looked_at: dict[str, float] = {}
         self._known: dict[str, News] = {}
 
@@ -75,6 +77,12 @@ class ManagedTarget:
         """Say whether a step landed: by the application's mark. Waits for what is in progress."""
         with undecided():
             return self._found(step)
+
+    def logs(self, application: str, flink_version: str) -> Sequence[Log]:
+        """Return the log stream that the application names."""
+        found = self._fleet.application(self._fleet.name_of(application))
+        stream = stream_of(found) if found else None
+        return (StreamLog(name=stream.name, aws=self.aws, stream=stream),) if stream else ()
 
     def steps(self, operation: Operation, marks: Marks) -> tuple[Step, ...]:
         """Lower an operation to steps."""
@@ -120,7 +128,7 @@ class ManagedTarget:
             own=own,
             news=self._news(run),
             lateness=self._metrics.lateness,
-            reason=self._reason(run),
+            failures=self._failures_of(run),
         )
         is_own = found.mark.job in marks
         return Observed(
@@ -159,11 +167,15 @@ class ManagedTarget:
         self._known[start.id] = news
         return news
 
-    def _reason(self, run: Run) -> str:
-        """Return why the newest operation failed."""
-        if run.failure is None or run.state is not JobState.FAILED:
-            return ""
-        return self._service.outcome(run.application.name, run.failure.id)[1]
+    def _failures_of(self, run: Run) -> tuple[JobFailure, ...]:
+        """Return why the newest operation failed, or what the job that runs failed with."""
+        name, start = run.application.name, run.start
+        if run.failure is not None and run.state is JobState.FAILED:
+            reason = self._service.outcome(name, run.failure.id)[1]
+            return (JobFailure(at=run.failure.start, message=reason),) if reason else ()
+        if start is None or run.state is not JobState.RUNNING:
+            return ()
+        return self._failures.of(run.application, start.id, start.start)
 
     def _console(self, name: str) -> str:
         region = self.aws.region
