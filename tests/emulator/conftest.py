@@ -22,7 +22,8 @@ VERSION = "1.20.5"
 def emulator(runtimes: Runtimes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An emulator for the tests of a module."""
     limits = Limits(kpus=4, snapshots=6)
-    settings = Settings(directory=tmp_path_factory.mktemp("emulator"), limits=limits, metrics_s=0.5)
+    folder = tmp_path_factory.mktemp("emulator")
+    settings = Settings(directory=folder, limits=limits, metrics_s=0.5, keeps_others=False)
     served = Emulator(settings, runtimes, SilentReporter())
     with served.serving():
         yield served

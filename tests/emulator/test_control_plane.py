@@ -247,6 +247,7 @@ def _until_it_is_gone(clients: Clients, name: str) -> None:
         ("DescribeApplication", {}, "ValidationException", "Value null at 'applicationName'"),
         ("DescribeApplication", b"{", "SerializationException", "not JSON"),
         ("Nonsense", {}, "UnknownOperationException", "Nonsense"),
+        ("ExportSnapshot", {}, "UnsupportedOperationException", "not available for your account in the Region"),
         ("AddApplicationInput", {}, "ValidationException", "applicationName"),
         ("ListApplications", {"Limit": 51}, "ValidationException", "less than or equal to 50"),
         (

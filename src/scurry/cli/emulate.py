@@ -14,6 +14,7 @@ from scurry.cli.session import Session, command, new_app
 
 if TYPE_CHECKING:
     from scurry.emulator.endpoint import Emulator, Settings
+    from scurry.emulator.scaling import Rule
 
 app = new_app("emulate", "Services that are not on this machine, emulated with a real Flink.")
 
@@ -31,9 +32,20 @@ Scale = Annotated[
 ]
 Kpus = Annotated[int, typer.Option("--kpus", metavar="N", min=1, help="Quota of KPUs of an application.")]
 Snapshots = Annotated[int, typer.Option("--snapshots", metavar="N", min=1, help="Quota of snapshots.")]
+Applications = Annotated[int, typer.Option("--applications", metavar="N", min=1, help="Quota of applications.")]
+CodeSize = Annotated[int, typer.Option("--code-size", metavar="MIB", min=1, help="Quota of an application's code.")]
 MetricsEvery = Annotated[
     float,
     typer.Option("--metrics-every", metavar="S", min=0.5, help="Seconds between two samples of CloudWatch metrics."),
+]
+Autoscale = Annotated[
+    str | None,
+    typer.Option(
+        "--autoscale",
+        metavar="UP,DOWN",
+        help="Seconds of CPU load from 75 % on after which a parallelism doubles, and of under 10 % after which it "
+        "halves, where an application lets it; the service's: 900,21600. Without it, never.",
+    ),
 ]
 Environment = Annotated[bool, typer.Option("--env", help="Only write what a shell needs for the endpoint on --port.")]
 Arguments = Annotated[
@@ -54,13 +66,16 @@ def msf(  # noqa: PLR0913, PLR0917 - each is an option of the command
     scale: Scale = 0.25,
     kpus: Kpus = 64,
     snapshots: Snapshots = 1000,
+    applications: Applications = 100,
+    code_size: CodeSize = 512,
     metrics_every: MetricsEvery = 5,
+    autoscale: Autoscale = None,
     environment: Environment = False,
 ) -> int:
     """Amazon Managed Service for Apache Flink: its API, and a real Flink for each application.
 
     boto3, the AWS CLI and Terraform work with it unchanged. S3, IAM, STS, CloudWatch and Secrets Manager are moto's, on
-    the same endpoint; what is in them is gone when it stops. Without a command it serves until Ctrl-C.
+    the same endpoint. Without a command it serves until Ctrl-C; what ran then runs again when its state is served next.
     """
     from tempfile import TemporaryDirectory
 
@@ -74,15 +89,27 @@ def msf(  # noqa: PLR0913, PLR0917 - each is an option of the command
         raise Usage("--state keeps what --ephemeral does not")
     with TemporaryDirectory(prefix="scurry-emulator-") as nowhere:
         folder = Path(nowhere) if ephemeral else state or session.workspace.assembly.directory / "emulator"
-        limits = Limits(kpus=kpus, snapshots=snapshots)
+        limits = Limits(kpus=kpus, snapshots=snapshots, applications=applications, code_bytes=code_size << 20)
         settings = Settings(
             directory=folder.absolute(),
             port=0 if arguments else port,
             scale=scale,
             limits=limits,
             metrics_s=metrics_every,
+            keeps_others=not ephemeral,
+            autoscale=_rule(autoscale) if autoscale else None,
         )
         return _served(session, settings, arguments)
+
+
+def _rule(text: str) -> "Rule":
+    from scurry.emulator.scaling import Rule
+
+    up, _, down = text.partition(",")
+    try:
+        return Rule(up_s=float(up), down_s=float(down))
+    except ValueError as error:
+        raise Usage(f"--autoscale is two numbers of seconds, as 60,600; not {text!r}") from error
 
 
 def _served(session: Session, settings: "Settings", arguments: list[str] | None) -> int:

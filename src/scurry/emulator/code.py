@@ -52,7 +52,10 @@ class Objects(Protocol):
 class Codes:
     """Fetches the code of versions."""
 
-    def __init__(self, objects: Objects, runtimes: Runtimes, reporter: Reporter) -> None:
+    def __init__(
+        self, objects: Objects, runtimes: Runtimes, reporter: Reporter, *, most_bytes: int = MOST_BYTES
+    ) -> None:
+        self._most_bytes = most_bytes
         self._objects = objects
         self._runtimes = runtimes
         self._reporter = reporter
@@ -99,8 +102,8 @@ class Codes:
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            if self._objects.size(location) > MOST_BYTES:
-                raise ArtifactError(f"The code is larger than {MOST_BYTES >> 20} MiB")
+            if self._objects.size(location) > self._most_bytes:
+                raise ArtifactError(f"The code is larger than {self._most_bytes >> 20} MiB")
             self._objects.download(location, path)
         except ObjectMissing as error:
             raise ArtifactError(f"The code cannot be read: {location.key} in {location.bucket}") from error

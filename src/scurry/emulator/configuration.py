@@ -92,10 +92,22 @@ def vpc_described(vpc: Block, number: str) -> Block:
     }
 
 
+def parallelism_block(configuration: Block) -> Block:
+    """Return the block of parallelism."""
+    flink: Block = configuration["FlinkApplicationConfigurationDescription"]
+    found: Block = flink["ParallelismConfigurationDescription"]
+    return found
+
+
 def parallelism(configuration: Block) -> tuple[int, int]:
     """Return Parallelism and ParallelismPerKPU."""
-    block = configuration["FlinkApplicationConfigurationDescription"]["ParallelismConfigurationDescription"]
+    block = parallelism_block(configuration)
     return block["Parallelism"], block["ParallelismPerKPU"]
+
+
+def kpus(parallelism: int, per_kpu: int) -> int:
+    """Return how many KPUs a parallelism needs, without the one of the orchestration."""
+    return -(-parallelism // per_kpu)
 
 
 def checkpointing(configuration: Block) -> Block:

@@ -16,11 +16,14 @@ from filelock import FileLock, Timeout
 
 from scurry.emulator.cloudwatch import CloudWatch
 from scurry.emulator.code import Codes, ObjectMissing
+from scurry.emulator.control import Control, is_control
 from scurry.emulator.lifecycle import Lifecycle, Limits
 from scurry.emulator.log_events import LogSender
 from scurry.emulator.metrics import Sampler
+from scurry.emulator.neighbours import Neighbours
 from scurry.emulator.protocol import Wire, is_ours
 from scurry.emulator.records import Records
+from scurry.emulator.scaling import Autoscaler
 from scurry.emulator.service import ACCOUNT, REGION, Service
 from scurry.model.errors import MissingExtra, WorkspaceError
 
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from scurry.emulator.code import Location
+    from scurry.emulator.metrics import Note
+    from scurry.emulator.records import Application
+    from scurry.emulator.scaling import Rule
     from scurry.flink.runtimes import Runtimes
     from scurry.model.ports import Reporter
 
@@ -51,6 +57,10 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     metrics_s: float = 5.0
     """seconds between two samples of CloudWatch metrics"""
+    autoscale: Rule | None = None
+    """None: never by itself"""
+    keeps_others: bool = True
+    """whether what is in the other services is kept over a restart, too"""
 
 
 def environment_of(port: int) -> dict[str, str]:
@@ -112,14 +122,19 @@ class Emulator:
     def __init__(self, settings: Settings, runtimes: Runtimes, reporter: Reporter) -> None:
         self._lock = _only_one(settings.directory)
         self._objects = Objects()
-        codes = Codes(self._objects, runtimes, reporter)
+        codes = Codes(self._objects, runtimes, reporter, most_bytes=settings.limits.code_bytes)
         self.lifecycle = Lifecycle(
             Records(settings.directory), runtimes, codes, reporter, limits=settings.limits, scale=settings.scale
         )
         self._wire = Wire(Service(self.lifecycle, codes))
+        self._control = Control(self.lifecycle)
         self._others = _moto()
+        self._neighbours = Neighbours(
+            folder=settings.directory / "others", account=ACCOUNT, region=REGION, reporter=reporter
+        )
+        self._keeps_others = settings.keeps_others
         cloudwatch = CloudWatch(account=ACCOUNT, region=REGION)
-        self._sampler = Sampler(cloudwatch, settings.metrics_s)
+        self._sampler = Sampler(cloudwatch, settings.metrics_s, note=self._autoscaler(settings))
         self._log_sender = LogSender(cloudwatch, self.lifecycle.records)
         self._server = _server(settings.port, self)
         self.port: int = self._server.port
@@ -128,7 +143,24 @@ class Emulator:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request: ours, or one of the services that moto has."""
-        return (self._wire if is_ours(environ) else self._others)(environ, start_response)
+        if is_control(environ):
+            return self._control(environ, start_response)
+        if is_ours(environ):
+            return self._wire(environ, start_response)
+        answer = self._others(environ, start_response)
+        self._neighbours.note(environ)
+        return answer
+
+    def _autoscaler(self, settings: Settings) -> Note | None:
+        if settings.autoscale is None:
+            return None
+        works, life = self.lifecycle.works, self.lifecycle
+
+        def rescale(application: Application, parallelism: int) -> None:
+            with works.lock:
+                life.rescale(application, parallelism)
+
+        return Autoscaler(rule=settings.autoscale, most_kpus=settings.limits.kpus, rescale=rescale).note
 
     @property
     def environment(self) -> dict[str, str]:
@@ -138,6 +170,8 @@ class Emulator:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Serve for the time of the block; then stop every Flink. What ran runs again when its state is served next."""
+        if self._keeps_others:
+            self._neighbours.load()
         thread = threading.Thread(target=self._server.serve_forever, name="endpoint", daemon=True)
         thread.start()
         try:
@@ -145,10 +179,14 @@ class Emulator:
             works, closed = self.lifecycle.works, self.lifecycle.closed
             works.run(lambda: self._sampler.run(self.lifecycle.running, closed))
             works.run(lambda: self._log_sender.run(closed))
+            if self._keeps_others:
+                works.run(lambda: self._neighbours.run(closed))
             yield
         finally:
             self._server.shutdown()
             self.lifecycle.close()
+            if self._keeps_others:
+                self._neighbours.save()
             self._server.server_close()
             self._lock.release()
 

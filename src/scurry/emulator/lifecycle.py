@@ -7,25 +7,25 @@ more (`work.py`).
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scurry.emulator import configuration, properties
+from scurry.emulator.code import MOST_BYTES
 from scurry.emulator.errors import bad_configuration, in_use, invalid_argument, invalid_request, limit_exceeded
 from scurry.emulator.plane import Plane, Shape, is_running
-from scurry.emulator.records import Operation, Version
-from scurry.emulator.snapshots import CUSTOM, LATEST, Snapshots, newest_of, to_restore
-from scurry.emulator.work import Works, end
+from scurry.emulator.snapshots import CUSTOM, LATEST, Snapshots, to_restore
+from scurry.emulator.work import Works, added, end
 from scurry.model.errors import ScurryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scurry.emulator.code import Codes
-    from scurry.emulator.records import Application, Records, Snapshot
+    from scurry.emulator.records import Application, Operation, Records, Snapshot, Version
     from scurry.emulator.work import Work
     from scurry.flink.runtimes import Runtimes
     from scurry.model.ports import Reporter
@@ -37,10 +37,13 @@ _ERROR_LENGTH = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one application may have."""
+    """Quotas of one application, and how many there may be."""
 
     kpus: int = 64
     snapshots: int = 1000
+    applications: int = 100
+    """of all"""
+    code_bytes: int = MOST_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +75,11 @@ class Lifecycle:
         self._runtimes = runtimes
         self._codes = codes
         self._reporter = reporter
-        self._limits = limits or Limits()
+        self.limits = limits or Limits()
         self._scale = scale
         self._planes: dict[str, Plane] = {}
+        # Twenty starts at once would all be slow, until the first ones have run out of time.
+        self._at_once = threading.BoundedSemaphore(max(os.cpu_count() or 0, 2))
         self._snapshots = Snapshots(self.works, self._plane)
         self.closed = threading.Event()
 
@@ -87,15 +92,12 @@ class Lifecycle:
         self._check_size(version)
         if "ApplicationCodeConfigurationDescription" not in version.configuration:
             raise bad_configuration(f"The application {application.name} has no code")
-        application.run = _described_run(run, None)
+        application.run, application.parallelism = _described_run(run, None), None
         restore = to_restore(application, application.run)
         operation = self.works.begin(application, "StartApplication", "STARTING")
 
         def work(done: Work) -> None:
-            job_id = self._launch(application, version, restore)
-            with self.works.finishing(done, operation) as alive:
-                if alive:
-                    self._runs(application, version, job_id)
+            self._run(application, restore, done, operation)
 
         self._spawn(application, operation, work, otherwise="READY")
         return operation
@@ -135,6 +137,9 @@ class Lifecycle:
         wanted = application.run if run is not None else None
         if wanted:
             to_restore(application, wanted)
+        blocks = (configuration.parallelism_block(each.configuration) for each in (before, version))
+        if next(blocks) != next(blocks):
+            application.parallelism = None
         application.versions.append(version)
         application.version, application.updated = version.id, time.time()
         operation = self.works.begin(application, "UpdateApplication", "UPDATING", versions=(before.id, version.id))
@@ -153,20 +158,12 @@ class Lifecycle:
 
     def note(self, application: Application, version: Version) -> Operation:
         """Take over a version that changes nothing of what runs."""
-        now = time.time()
-        operation = Operation(
-            id=secrets.token_urlsafe(16),
-            name="UpdateApplication",
-            start=now,
-            end=now,
-            status="SUCCESSFUL",
-            versions=(application.version, version.id),
-        )
-        application.operations.insert(0, operation)
+        operation = added(application, "UpdateApplication", versions=(application.version, version.id))
+        end(operation, "SUCCESSFUL")
         if application.ran and application.ran[-1] == application.version and application.status == "RUNNING":
             application.ran.append(version.id)
         application.versions.append(version)
-        application.version, application.updated = version.id, now
+        application.version, application.updated = version.id, operation.start
         self.records.save(application)
         return operation
 
@@ -175,17 +172,52 @@ class Lifecycle:
         self._require(application, "rolled back", {"RUNNING", "UPDATING", "AUTOSCALING"})
         earlier = [number for number in application.ran if number != application.version]
         target = application.at(earlier[-1]) if earlier else None
-        snapshot = newest_of(application, target) if target else None
+        snapshot = application.latest_snapshot(of=target) if target else None
         if target is None or snapshot is None:
             raise invalid_request(f"Application {application.name} has no previous running version with a snapshot")
         operation = self._roll_back(application, target)
 
         def work(done: Work) -> None:
             self._plane(application).tear_down()
-            job_id = self._launch(application, application.current, snapshot.location)
-            with self.works.finishing(done, operation) as alive:
-                if alive:
-                    self._runs(application, application.current, job_id)
+            self._run(application, snapshot.location, done, operation)
+
+        self._spawn(application, operation, work, otherwise="READY")
+        return operation
+
+    def rescale(self, application: Application, parallelism: int) -> Operation:
+        """Begin to do what autoscaling does: another CurrentParallelism, with the state. Raises `ServiceError`."""
+        _, per_kpu = configuration.parallelism(application.current.configuration)
+        self._check_kpus(configuration.kpus(parallelism, per_kpu))
+        return self._restart(application, ("AutoScaling", "AUTOSCALING"), parallelism)
+
+    def maintain(self, application: Application) -> Operation:
+        """Begin to do what maintenance does: the same again, with its state. Raises `ServiceError`."""
+        return self._restart(application, ("Maintenance", "MAINTENANCE"), application.parallelism)
+
+    def _restart(self, application: Application, names: tuple[str, str], parallelism: int | None) -> Operation:
+        """`names`: of the operation, and of the status meanwhile. Without snapshots, from the newest checkpoint."""
+        self._require(application, "restarted", {"RUNNING"})
+        version, job_id, before = application.current, application.job_id or "", application.parallelism
+        snapshots = configuration.snapshots_enabled(version.configuration)
+        if snapshots:
+            self._require_health(application)
+        operation = self.works.begin(application, *names)
+
+        def work(done: Work) -> None:
+            plane, restore = self._plane(application), None
+            try:
+                if snapshots:
+                    restore = self._snapshots.take_before(application, version, job_id).location
+            except ScurryError as error:
+                self._fail(application, operation, done, "RUNNING", error)
+                return
+            plane.tear_down()
+            application.parallelism = parallelism
+            try:
+                self._run(application, restore or plane.newest_checkpoint(job_id), done, operation)
+            except ScurryError:
+                application.parallelism = before
+                raise
 
         self._spawn(application, operation, work, otherwise="READY")
         return operation
@@ -211,8 +243,8 @@ class Lifecycle:
         self._require(application, "snapshotted", {"RUNNING"})
         if any(each.name == name for each in application.snapshots):
             raise in_use(f"Snapshot {name} of application {application.name} already exists")
-        if len(application.snapshots) >= self._limits.snapshots:
-            raise limit_exceeded(f"Application {application.name} has {self._limits.snapshots} snapshots, the most")
+        if len(application.snapshots) >= self.limits.snapshots:
+            raise limit_exceeded(f"Application {application.name} has {self.limits.snapshots} snapshots, the most")
         self._require_health(application)
         self._snapshots.take(application, application.current, name)
 
@@ -309,16 +341,12 @@ class Lifecycle:
         plane.tear_down()
         restore = to_restore(application, change.run) if change.run else (taken.location if taken else None)
         try:
-            job_id = self._launch(application, version, restore)
+            self._run(application, restore, done, operation)
         except ScurryError as error:
             plane.tear_down()
             if not configuration.system_rollback(version.configuration) or not self.works.counts(done):
                 raise
             self._roll_back_by_itself(application, before, taken, (error, operation))
-            return
-        with self.works.finishing(done, operation) as alive:
-            if alive:
-                self._runs(application, version, job_id)
 
     def _roll_back_by_itself(
         self,
@@ -335,31 +363,29 @@ class Lifecycle:
             operation.rollback = undoing.id
             self.records.save(application)
         try:
-            job_id = self._launch(application, application.current, taken.location if taken else None)
+            self._run(application, taken.location if taken else None, mine, undoing)
         except ScurryError as again:
             self._fail(application, undoing, mine, "READY", again)
-            return
-        with self.works.finishing(mine, undoing) as alive:
-            if alive:
-                self._runs(application, application.current, job_id)
 
     def _roll_back(self, application: Application, target: Version) -> Operation:
         """Make the target's configuration a new version; nothing runs yet."""
-        now, before = time.time(), application.version
-        version = Version(
-            id=max(each.id for each in application.versions) + 1,
-            runtime=target.runtime,
-            role=target.role,
-            configuration=target.configuration,
-            logging=target.logging,
-            created=now,
-            updated_from=before,
-        )
+        before, version = application.version, application.next_version(target)
         application.versions.append(version)
-        application.version, application.updated = version.id, now
+        application.version, application.updated = version.id, version.created
         application.rolled_back_from, application.rolled_back_to = before, target.id
         versions = (before, version.id)
         return self.works.begin(application, "RollbackApplication", "ROLLING_BACK", versions=versions)
+
+    def _run(self, application: Application, restore: str | None, done: Work, operation: Operation) -> None:
+        """Start the current version; when it runs, so does the application, and the operation is done."""
+        version = application.current
+        if not self.works.counts(done):
+            return
+        job_id = self._launch(application, version, restore)
+        with self.works.finishing(done, operation) as alive:
+            if alive:
+                application.status, application.job_id = "RUNNING", job_id
+                application.ran.append(version.id)
 
     def _launch(self, application: Application, version: Version, restore: str | None) -> str:
         shape = self._shape(application, version)
@@ -378,6 +404,7 @@ class Lifecycle:
                 f"runtime properties cannot be laid at {properties.PLACE} on this machine: they are at {file}"
             )
         parallelism, per_kpu = configuration.parallelism(version.configuration)
+        parallelism = application.parallelism or parallelism
         return Shape(
             flink_version=self._runtimes.newest(version.runtime.removeprefix("FLINK-").replace("_", ".")),
             parallelism=parallelism,
@@ -393,7 +420,7 @@ class Lifecycle:
     def _plane(self, application: Application) -> Plane:
         if application.name not in self._planes:
             place = self.records.place(application.name)
-            self._planes[application.name] = Plane(place, self._runtimes, self._reporter)
+            self._planes[application.name] = Plane(place, self._runtimes, self._reporter, self._at_once)
         return self._planes[application.name]
 
     def _require(self, application: Application, what: str, statuses: frozenset[str] | set[str]) -> None:
@@ -411,14 +438,11 @@ class Lifecycle:
             )
 
     def _check_size(self, version: Version) -> None:
-        parallelism, per_kpu = configuration.parallelism(version.configuration)
-        kpus = -(-parallelism // per_kpu)
-        if kpus > self._limits.kpus:
-            raise limit_exceeded(f"{kpus} KPUs are needed, and the quota is {self._limits.kpus}")
+        self._check_kpus(configuration.kpus(*configuration.parallelism(version.configuration)))
 
-    def _runs(self, application: Application, version: Version, job_id: str) -> None:
-        application.status, application.job_id = "RUNNING", job_id
-        application.ran.append(version.id)
+    def _check_kpus(self, kpus: int) -> None:
+        if kpus > self.limits.kpus:
+            raise limit_exceeded(f"{kpus} KPUs are needed, and the quota is {self.limits.kpus}")
 
     def _spawn(
         self, application: Application, operation: Operation, work: Callable[[Work], None], *, otherwise: str

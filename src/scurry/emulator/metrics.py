@@ -35,7 +35,8 @@ _OF_JOB = {
     "numberOfFailedCheckpoints": COUNT,
 }
 _UNTIL_1_20 = {"fullRestarts": COUNT}
-_SINCE_2_2 = {"numRestarts": COUNT, "runningTime": MS, "restartingTime": MS, "cancellingTime": MS, "failingTime": MS}
+_RESTARTING = "restartingTime"
+_SINCE_2_2 = {"numRestarts": COUNT, "runningTime": MS, _RESTARTING: MS, "cancellingTime": MS, "failingTime": MS}
 _FIRST_OF_2 = "FLINK-2"
 
 _RECORDS = {
@@ -90,11 +91,11 @@ class Readings:
         version = application.current
         of_all = {"Application": application.name}
         parallelism, per_kpu = configuration.parallelism(version.configuration)
-        kpus = -(-(application.parallelism or parallelism) // per_kpu) + _ORCHESTRATION_KPUS
+        kpus = configuration.kpus(application.parallelism or parallelism, per_kpu) + _ORCHESTRATION_KPUS
         found = [Point(name="KPUs", value=kpus, unit=COUNT, dimensions=of_all)]
         units = _OF_JOB | (_SINCE_2_2 if version.runtime.startswith(_FIRST_OF_2) else _UNTIL_1_20)
-        for name, value in rest.job_metrics(job_id, *units).items():
-            found.append(Point(name=name, value=value, unit=units[name], dimensions=of_all))
+        of_job = _of_job(rest, job_id, units)
+        found += [Point(name=name, value=of_job[name], unit=units[name], dimensions=of_all) for name in of_job]
         for process in rest.taskmanagers():
             found += self._of_process((job_id, process.id), rest, of_all)
         level = configuration.monitoring(version.configuration)["MetricsLevel"]
@@ -133,6 +134,14 @@ class Readings:
         if before is None or not (now > before[1] and spent >= before[0]):
             return None
         return min((spent - before[0]) / (now - before[1]) * 100, 100.0)
+
+
+def _of_job(rest: FlinkRest, job_id: str, units: Mapping[str, str]) -> dict[str, float]:
+    """Flink counts a downtime only from FAILING on, which a restart of a region does not pass."""
+    told = rest.job_metrics(job_id, *units, _RESTARTING)
+    if "downtime" in told:
+        told["downtime"] = max(told["downtime"], told.get(_RESTARTING, 0))
+    return {name: value for name, value in told.items() if name in units}
 
 
 def _of_tasks(rest: FlinkRest, job_id: str, of_all: Mapping[str, str], *, each: bool) -> list[Point]:
@@ -179,10 +188,11 @@ def _share(told: Mapping[str, float], used: str, of: str) -> float | None:
 class Sampler:
     """Reads what runs, again and again."""
 
-    def __init__(self, metrics: Metrics, interval_s: float) -> None:
-        """`interval_s`: seconds between two samples of an application."""
+    def __init__(self, metrics: Metrics, interval_s: float, *, note: Note | None = None) -> None:
+        """`interval_s`: seconds between two samples of an application. `note`: who else is told of them."""
         self._metrics = metrics
         self._interval_s = interval_s
+        self._note = note
         self._readings = Readings()
 
     def run(self, running: Running, closed: threading.Event) -> None:
@@ -201,7 +211,17 @@ class Sampler:
                 points = self._readings.read(application, job_id, rest)
         except ScurryError:
             return
-        self._metrics.put_metrics([point for point in points if math.isfinite(point.value)])
+        points = [point for point in points if math.isfinite(point.value)]
+        self._metrics.put_metrics(points)
+        if self._note:
+            self._note(application, points)
+
+
+class Note(Protocol):
+    """Is told of samples."""
+
+    def __call__(self, application: Application, points: Sequence[Point], /) -> None:
+        """Take a sample of an application."""
 
 
 class Running(Protocol):

@@ -6,12 +6,13 @@ user cannot change. Nothing here knows of versions or operations; what goes wron
 
 from __future__ import annotations
 
-import math
 import secrets
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from scurry.emulator import configuration
+from scurry.emulator.forced import forced
 from scurry.emulator.log_events import LOGGING
 from scurry.flink.cluster import ClusterSettings, LocalClusters
 from scurry.flink.connection import RestSettings
@@ -21,6 +22,7 @@ from scurry.model.flink_memory import GIB, MIB
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from scurry.flink.cluster import RunningCluster
@@ -53,7 +55,7 @@ class Shape:
     @property
     def kpus(self) -> int:
         """KPUs, and so TaskManagers."""
-        return math.ceil(self.parallelism / self.per_kpu)
+        return configuration.kpus(self.parallelism, self.per_kpu)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,11 @@ class Health:
 class Plane:
     """The Flink of one application."""
 
-    def __init__(self, place: Path, runtimes: Runtimes, reporter: Reporter) -> None:
+    def __init__(
+        self, place: Path, runtimes: Runtimes, reporter: Reporter, at_once: AbstractContextManager[Any]
+    ) -> None:
+        """`at_once`: entered while processes are started."""
+        self._at_once = at_once
         self._state = place / "state"
         self._runtimes = runtimes
         self._clusters = LocalClusters(place / "flink", reporter, class_data=runtimes.cache / "class-data")
@@ -110,7 +116,8 @@ class Plane:
 
         Raises a `ScurryError` when there is no job: `main` failed, the state does not fit, no Flink of that version.
         """
-        self._cluster = self._clusters.ensure(self._settings(shape))
+        with self._at_once:
+            self._cluster = self._clusters.ensure(self._settings(shape))
         job_id = secrets.token_hex(16)
         with self.rest() as rest:
             uploaded = rest.upload(program.jar, name=program.jar.name)
@@ -121,7 +128,7 @@ class Plane:
                 job_id=job_id,
                 savepoint_path=restore,
                 allow_non_restored_state=allow_non_restored or None,
-                flink_configuration={**_fixed(shape), **program.config},
+                flink_configuration={**forced(shape.flink_version, shape.checkpointing), **program.config},
             )
             rest.run(uploaded, request)
             self._await_first_sign(rest, job_id, restored=restore is not None)
@@ -177,14 +184,17 @@ class Plane:
             task_managers=shape.kpus,
             slots=shape.per_kpu,
             task_manager_memory=memory,
-            config={"taskmanager.memory.managed.fraction": "0.25", **_fixed(shape)},
+            config={"taskmanager.memory.managed.fraction": "0.25", **forced(shape.flink_version, shape.checkpointing)},
             log_level=shape.log_level,
             wrapper=shape.wrapper,
             logging=LOGGING,
         )
 
     def _await_first_sign(self, rest: FlinkRest, job_id: str, *, restored: bool) -> None:
-        """Wait until the job's tasks ran once, or it failed once: then the service calls it RUNNING either way."""
+        """Wait until the job's tasks ran once, or it failed once: then the service calls it RUNNING either way.
+
+        Not where state cannot be restored: such an update gets stuck.
+        """
         until = time.monotonic() + START_LIMIT_S
         while time.monotonic() < until:
             detail = rest.job(job_id)
@@ -194,7 +204,8 @@ class Plane:
                 return
             if detail.vertices and all(vertex.runs for vertex in detail.vertices):
                 return
-            if rest.exceptions(job_id) and not restored:
+            failures = rest.exceptions(job_id)
+            if failures and not (restored and _is_of_restore(failures[0].stacktrace)):
                 return
             time.sleep(_POLL_S)
         raise RejectedByTarget("Flink job did not start within a total timeout of 5 minutes")
@@ -218,23 +229,11 @@ def is_running(plane: Plane, job_id: str) -> bool:
         return False
 
 
+def _is_of_restore(stacktrace: str) -> bool:
+    """Whether a failure comes from state that cannot be restored, and not from code that opens or runs."""
+    return any(name in stacktrace for name in ("BackendRestorerProcedure", "StateMigrationException"))
+
+
 def _first_line(rest: FlinkRest, job_id: str) -> str | None:
     failures = rest.exceptions(job_id)
     return failures[0].stacktrace.splitlines()[0] if failures and failures[0].stacktrace else None
-
-
-def _fixed(shape: Shape) -> dict[str, str]:
-    """Return the settings that a user cannot change ("Apache Flink settings" of the developer guide)."""
-    found = {
-        "state.backend.type": "rocksdb",
-        "state.backend.incremental": "true",
-        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
-        "execution.checkpointing.timeout": "60 min",
-        "execution.checkpointing.max-concurrent-checkpoints": "1",
-        "state.checkpoints.num-retained": "1",
-        "restart-strategy.type": "exponential-delay",
-    }
-    if shape.checkpointing["CheckpointingEnabled"]:
-        found["execution.checkpointing.interval"] = f"{shape.checkpointing['CheckpointInterval']} ms"
-        found["execution.checkpointing.min-pause"] = f"{shape.checkpointing['MinPauseBetweenCheckpoints']} ms"
-    return found

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -96,9 +98,21 @@ class Application(msgspec.Struct, kw_only=True):
         self.counter += 1
         return self.counter
 
-    def latest_snapshot(self) -> Snapshot | None:
-        """Return the newest that is whole."""
-        whole = [snapshot for snapshot in self.snapshots if snapshot.status == "READY"]
+    def next_version(self, like: Version) -> Version:
+        """Return a version that comes after all others and is like one of them; it is not the application's yet."""
+        return Version(
+            id=max(each.id for each in self.versions) + 1,
+            runtime=like.runtime,
+            role=like.role,
+            configuration=deepcopy(like.configuration),
+            logging=[dict(option) for option in like.logging],
+            created=time.time(),
+            updated_from=self.version,
+        )
+
+    def latest_snapshot(self, *, of: Version | None = None) -> Snapshot | None:
+        """Return the newest that is whole; of those that a version's job wrote, where one is named."""
+        whole = [each for each in self.snapshots if each.status == "READY" and (of is None or each.version == of.id)]
         return max(whole, key=lambda snapshot: snapshot.number, default=None)
 
 

@@ -15,6 +15,7 @@ from scurry.emulator.errors import (
     in_use,
     invalid_argument,
     invalid_request,
+    limit_exceeded,
     not_found,
     unsupported,
 )
@@ -89,6 +90,8 @@ class Service:
         name = request["ApplicationName"]
         if name in self._records.applications:
             raise in_use(f"Application {name} already exists")
+        if len(self._records.applications) >= self._life.limits.applications:
+            raise limit_exceeded(f"There are {self._life.limits.applications} applications, the most of an account")
         self._check_runtime(request["RuntimeEnvironment"])
         given = request.get("ApplicationConfiguration", {})
         _refuse_other_kinds(given)
@@ -143,7 +146,7 @@ class Service:
         update = request.get("ApplicationConfigurationUpdate", {})
         _refuse_other_kinds(update)
         before = application.current
-        version = self._next(application)
+        version = application.next_version(application.current)
         version.configuration = configuration.updated(before.configuration, update)
         version.runtime = request.get("RuntimeEnvironmentUpdate", before.runtime)
         version.role = request.get("ServiceExecutionRoleUpdate", before.role)
@@ -242,7 +245,7 @@ class Service:
     def add_logging(self, request: Request) -> Answer:
         """`AddApplicationCloudWatchLoggingOption`: a new version; what runs goes on."""
         application = self._changeable(request)
-        version = self._next(application)
+        version = application.next_version(application.current)
         if version.logging:
             raise invalid_argument("An application has one CloudWatch logging option at most")
         version.logging.append(
@@ -256,7 +259,7 @@ class Service:
     def delete_logging(self, request: Request) -> Answer:
         """`DeleteApplicationCloudWatchLoggingOption`."""
         application = self._changeable(request)
-        version = self._next(application)
+        version = application.next_version(application.current)
         wanted = request["CloudWatchLoggingOptionId"]
         if all(option["CloudWatchLoggingOptionId"] != wanted for option in version.logging):
             raise not_found(f"There is no CloudWatch logging option {wanted}")
@@ -266,7 +269,7 @@ class Service:
     def add_vpc(self, request: Request) -> Answer:
         """`AddApplicationVpcConfiguration`."""
         application = self._changeable(request)
-        version = self._next(application)
+        version = application.next_version(application.current)
         if version.configuration["VpcConfigurationDescriptions"]:
             raise invalid_argument("An application has one VPC configuration at most")
         described = configuration.vpc_described(request["VpcConfiguration"], f"{version.id}.1")
@@ -276,7 +279,7 @@ class Service:
     def delete_vpc(self, request: Request) -> Answer:
         """`DeleteApplicationVpcConfiguration`."""
         application = self._changeable(request)
-        version = self._next(application)
+        version = application.next_version(application.current)
         known = version.configuration["VpcConfigurationDescriptions"]
         left = [each for each in known if each["VpcConfigurationId"] != request["VpcConfigurationId"]]
         if len(left) == len(known):
@@ -347,19 +350,6 @@ class Service:
             raise in_use(f"Application {application.name} cannot be updated while it is {application.status}")
         _check_version(application, request)
         return application
-
-    def _next(self, application: Application) -> Version:
-        """Return the version that comes after the current one, as it is."""
-        before = application.current
-        return Version(
-            id=max(each.id for each in application.versions) + 1,
-            runtime=before.runtime,
-            role=before.role,
-            configuration=configuration.updated(before.configuration, {}),
-            logging=[dict(option) for option in before.logging],
-            created=time.time(),
-            updated_from=before.id,
-        )
 
     def _in_place(self, application: Application, version: Version, member: str = "", value: Any = None) -> Answer:
         """Take a version over that changes nothing of what runs."""

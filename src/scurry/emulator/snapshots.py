@@ -38,11 +38,13 @@ class Snapshots:
         return snapshot
 
     def take(self, application: Application, version: Version, name: str) -> None:
-        """Begin to take one of a job that goes on."""
+        """Begin to take one of a job that goes on. Its status alone tells that it failed: the service has no more."""
         snapshot, plane, job_id = self.begin(application, version, name), self._plane(application), application.job_id
-        self._works.run(
-            lambda: self._swallow(self._write(application, snapshot, lambda place: plane.savepoint(str(job_id), place)))
-        )
+
+        def work() -> None:
+            self._write(application, snapshot, lambda place: plane.savepoint(str(job_id), place))
+
+        self._works.run(work)
 
     def begin(self, application: Application, version: Version, name: str) -> Snapshot:
         """Write down one that is being taken."""
@@ -88,17 +90,8 @@ class Snapshots:
                 self._works.records.save(application)
         return failed
 
-    def _swallow(self, error: ScurryError | None) -> None:
-        """That a user's snapshot failed is told by its status alone: the service has no word for why."""
-
     def _folder(self, application: Application, snapshot: Snapshot) -> Path:
         return self._plane(application).savepoints / str(snapshot.number)
-
-
-def newest_of(application: Application, version: Version) -> Snapshot | None:
-    """Return the newest whole snapshot that a version's job wrote."""
-    whole = [each for each in application.snapshots if each.status == "READY" and each.version == version.id]
-    return max(whole, key=lambda snapshot: snapshot.number, default=None)
 
 
 def to_restore(application: Application, run: dict[str, Any]) -> str | None:

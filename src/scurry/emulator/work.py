@@ -41,9 +41,7 @@ class Works:
         self, application: Application, name: str, status: str, *, versions: tuple[int, int] | None = None
     ) -> Operation:
         """Write down an operation and the status that it brings; what was in hand counts no more."""
-        now = time.time()
-        operation = Operation(id=secrets.token_urlsafe(16), name=name, start=now, end=now, versions=versions)
-        application.operations.insert(0, operation)
+        operation = added(application, name, versions=versions)
         application.status = status
         self.renew(application)
         self.records.save(application)
@@ -91,6 +89,14 @@ class Works:
         until = time.monotonic() + timeout_s
         for thread in list(self._threads):
             thread.join(timeout=max(until - time.monotonic(), 0))
+
+
+def added(application: Application, name: str, *, versions: tuple[int, int] | None = None) -> Operation:
+    """Return a new operation of an application, its newest."""
+    now = time.time()
+    operation = Operation(id=secrets.token_urlsafe(16), name=name, start=now, end=now, versions=versions)
+    application.operations.insert(0, operation)
+    return operation
 
 
 def end(operation: Operation, status: str, error: str | None = None) -> None:

@@ -21,6 +21,9 @@ public final class Managed {
         String uid = properties.contains("\"uid\":\"other\"") ? "other" : "counting";
         Path counts = Path.of(properties.replaceAll(".*\"counts\":\"([^\"]*)\".*", "$1"));
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+        if (properties.contains("\"set\":\"interval\"")) {
+            env.enableCheckpointing(123_456);
+        }
         env.fromSequence(0, last).uid("source")
                 .map(Managed::slowly).returns(Long.class).uid("throttle")
                 .keyBy(number -> 0)
