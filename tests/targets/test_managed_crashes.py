@@ -5,17 +5,16 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scurry.emulator.endpoint import Emulator
 from scurry.flink.runtimes import Runtimes
-from scurry.model.desired import Desired, UpgradeMode
-from scurry.model.errors import AlreadySubmitted, PlanOutdated, RejectedByTarget
-from scurry.model.operation import Action, Deploy, Operation, Outcome, Resume, Step, Suspend, TakeSnapshot, Upgrade
-from scurry.model.snapshot import FromLatest, FromSnapshot, Snapshot, Stateless
+from scurry.model.desired import Desired
+from scurry.model.errors import AlreadySubmitted, RejectedByTarget
+from scurry.model.operation import Action, Deploy, Operation, Outcome, Resume, Step, Suspend, TakeSnapshot
+from scurry.model.snapshot import FromSnapshot, Stateless
 from scurry.targets.managed import ManagedTarget
 from scurry.testing.rig import CountedMarks, Runner
 from tests.emulator.clients import is_laid_over
@@ -63,13 +62,11 @@ def live(runner: Runner) -> list[str]:
     return [job.id for job in runner.observe().jobs if not job.state.is_terminal]
 
 
-def killed(target: ManagedTarget, call: str, *, before: bool) -> ManagedTarget:
-    """Return the target, which is killed at a call: before it was made, or before its answer came."""
+def killed(target: ManagedTarget, call: str) -> ManagedTarget:
+    """Return the target, which is killed when a call was made, before its answer came."""
     make = target.aws.call
 
     def dying(service: str, operation: str, **request: Any) -> dict[str, Any]:
-        if operation == call and before:
-            raise Killed
         answer = make(service, operation, **request)
         if operation == call:
             raise Killed
@@ -79,7 +76,7 @@ def killed(target: ManagedTarget, call: str, *, before: bool) -> ManagedTarget:
     return target
 
 
-def again(rig: ManagedRig, runner: Runner, operation: Operation, action: Action, killing: tuple[str, bool]) -> Outcome:
+def again(rig: ManagedRig, runner: Runner, operation: Operation, action: Action, killing: str) -> Outcome:
     """Run an operation up to a step in which it is killed; then, as another process, find out and go on."""
     steps = rig.connect().steps(operation, runner.marks)
     context = runner.context(operation)
@@ -90,7 +87,7 @@ def again(rig: ManagedRig, runner: Runner, operation: Operation, action: Action,
     if action is Action.SUBMIT:
         runner.job_ids.insert(0, step.mark)
     with pytest.raises(Killed):
-        killed(rig.connect(), killing[0], before=killing[1]).run(step, context)
+        killed(rig.connect(), killing).run(step, context)
     return found_or_run(rig.connect(), step, context)
 
 
@@ -109,69 +106,41 @@ def deployed(rig: ManagedRig, runner: Runner, desired: Desired | None = None) ->
     return job_id
 
 
-@pytest.mark.parametrize(
-    ("call", "before"),
-    [
-        ("update_application", True),
-        ("update_application", False),
-        ("start_application", True),
-        ("start_application", False),
-    ],
-)
-def test_a_start_that_is_killed_at_any_call_comes_about_once(
-    rig: ManagedRig, runner: Runner, service: Any, call: str, before: bool
+def test_whatever_call_it_is_killed_after_nothing_is_lost_and_nothing_runs_twice(
+    rig: ManagedRig, runner: Runner, service: Any
 ) -> None:
-    if rig.target.observe(rig.application, ()).flink_version is None:
-        runner.run(Suspend(job_id=deployed(rig, runner), snapshot=False))
-    begun = starts(service, rig.name)
-    outcome = again(rig, runner, Deploy(desired=rig.wish(variant=7), restore=NEW), Action.SUBMIT, (call, before))
-    assert outcome.job_id == runner.job_ids[0]
-    assert live(runner) == [outcome.job_id]
-    assert starts(service, rig.name) == begun + 1
-    (job,) = rig.target.survey().values()
-    assert job.id == outcome.job_id
-
-
-@pytest.mark.parametrize("before", [True, False])
-def test_a_first_start_that_is_killed_at_the_making_of_the_application_comes_about_once(
-    emulator: Emulator, tmp_path: Path, runtimes: Runtimes, service: Any, before: bool
-) -> None:
-    rig = ManagedRig(url=emulator.url, folder=tmp_path, runtimes=runtimes, application=f"first-{before}")
-    runner = Runner(rig, CountedMarks(prefix=os.getpid() << 24 | next(_PREFIXES)))
-    operation = Deploy(desired=rig.wish(), restore=NEW)
-    outcome = again(rig, runner, operation, Action.SUBMIT, ("create_application", before))
-    assert live(runner) == [outcome.job_id]
+    first = again(rig, runner, Deploy(desired=rig.wish(), restore=NEW), Action.SUBMIT, "create_application")
+    assert live(runner) == [first.job_id]
     assert starts(service, rig.name) == 1
-    runner.run(Suspend(job_id=runner.job_ids[0], snapshot=False))
-    detail = service.describe_application(ApplicationName=rig.name)["ApplicationDetail"]
-    service.delete_application(ApplicationName=rig.name, CreateTimestamp=detail["CreateTimestamp"])
-
-
-@pytest.mark.parametrize("before", [True, False])
-def test_a_stop_that_is_killed_is_found_with_its_snapshot_and_taken_once(
-    rig: ManagedRig, runner: Runner, service: Any, before: bool
-) -> None:
-    job_id = deployed(rig, runner)
+    job_id = str(first.job_id)
     runner.await_running(job_id)
-    there = len(service.list_application_snapshots(ApplicationName=rig.name)["SnapshotSummaries"])
-    stopped = again(rig, runner, Suspend(job_id=job_id), Action.STOP, ("stop_application", before))
+
+    kept = again(rig, runner, TakeSnapshot(job_id=job_id), Action.SNAPSHOT, "create_application_snapshot")
+    assert kept.snapshot
+    assert kept.snapshot.location.startswith(f"msf://{rig.name}/scurry-")
+    assert live(runner) == [job_id]
+
+    stopped = again(rig, runner, Suspend(job_id=job_id), Action.STOP, "stop_application")
     assert stopped.snapshot
     assert stopped.snapshot.job_id == job_id
     taken = service.list_application_snapshots(ApplicationName=rig.name)["SnapshotSummaries"]
-    assert len(taken) == there + 1
+    assert len(taken) == 2
     assert stopped.snapshot.location == f"msf://{rig.name}/{taken[0]['SnapshotName']}"
-    resumed = runner.run(Resume(desired=rig.wish(), restore=FromSnapshot(snapshot=stopped.snapshot)))
-    assert runner.await_running(str(resumed[Action.SUBMIT].job_id)).restored_from == stopped.snapshot.location
 
+    resume = Resume(desired=rig.wish(variant=1), restore=FromSnapshot(snapshot=stopped.snapshot))
+    second = again(rig, runner, resume, Action.SUBMIT, "update_application")
+    assert live(runner) == [second.job_id]
+    assert starts(service, rig.name) == 2
+    assert runner.await_running(str(second.job_id)).restored_from == stopped.snapshot.location
 
-def test_a_snapshot_that_is_killed_is_joined_under_its_name(rig: ManagedRig, runner: Runner, service: Any) -> None:
-    job_id = deployed(rig, runner)
-    runner.await_running(job_id)
-    operation = TakeSnapshot(job_id=job_id)
-    outcome = again(rig, runner, operation, Action.SNAPSHOT, ("create_application_snapshot", False))
-    assert outcome.snapshot
-    assert outcome.snapshot.location.startswith(f"msf://{rig.name}/scurry-")
-    assert live(runner) == [job_id]
+    again(rig, runner, Suspend(job_id=str(second.job_id), snapshot=False), Action.CANCEL, "stop_application")
+    assert live(runner) == []
+
+    third = again(rig, runner, resume, Action.SUBMIT, "start_application")
+    assert live(runner) == [third.job_id]
+    assert starts(service, rig.name) == 3
+    (job,) = rig.connect().survey().values()
+    assert (job.id, job.name, job.state.value) == (third.job_id, rig.application, "running")
 
 
 def test_what_fails_on_the_service_can_be_tried_again_under_its_mark(rig: ManagedRig, runner: Runner) -> None:
@@ -219,22 +188,3 @@ def test_somebody_elses_change_in_between_is_seen_and_written_over(
     flag = configured["ApplicationConfigurationDescription"]["ApplicationSnapshotConfigurationDescription"]
     assert flag == {"SnapshotsEnabled": True}
     assert live(runner) == [submit.mark]
-
-
-def test_a_restart_loop_behind_running_is_seen_and_left_by_force(rig: ManagedRig, runner: Runner) -> None:
-    good = deployed(rig, runner)
-    runner.await_running(good)
-    upgraded = runner.run(
-        Upgrade(desired=rig.job(fail_after="1"), restore=FromLatest(), mode=UpgradeMode.SAVEPOINT, job_id=good)
-    )
-    bad, kept = str(upgraded[Action.SUBMIT].job_id), upgraded[Action.STOP].snapshot
-    looping = runner.await_job(bad, lambda job: job.state.value == "restarting")
-    assert looping.restarts >= 3
-    assert looping.failures
-    with pytest.raises((RejectedByTarget, PlanOutdated), match="experiencing downtime"):
-        runner.run(Suspend(job_id=bad))
-    assert isinstance(kept, Snapshot)
-    back = runner.run(
-        Upgrade(desired=rig.wish(), restore=FromSnapshot(snapshot=kept), mode=UpgradeMode.LAST_STATE, job_id=bad)
-    )
-    assert runner.await_running(str(back[Action.SUBMIT].job_id)).restored_from == kept.location

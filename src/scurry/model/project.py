@@ -213,6 +213,13 @@ class ManagedTarget(SpecModel):
     endpoint: Address | None = Field(
         None, description="Address of an emulator; without it, AWS itself or what `AWS_ENDPOINT_URL` says."
     )
+    owner: Annotated[
+        Literal["scurry", "terraform"],
+        Field(
+            description="Whose the applications' configuration is. With `terraform`, scurry starts, stops, restarts, "
+            "takes snapshots and recovers, and changes no configuration."
+        ),
+    ] = "scurry"
     role: Filled | None = Field(None, description="ARN of the role under which the service runs the applications.")
     bucket: Filled | None = Field(None, description="S3 bucket that code is uploaded to.")
     prefix: Line = Field("scurry/", description="What the keys of uploaded code begin with.")

@@ -1,5 +1,6 @@
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.flink.api.common.functions.RichMapFunction;
@@ -27,7 +28,8 @@ public final class Served {
         env.fromSequence(0, Long.MAX_VALUE).uid("source").name("source")
                 .map(Served::slowly).returns(Long.class).uid("throttle").name("throttle")
                 .keyBy(number -> number % 16)
-                .map(new Counting(value(properties, "fail_after", "")))
+                .map(new Counting(value(properties, "fail_after", ""), value(properties, "fail_when", ""),
+                        value(properties, "counts", "")))
                 .uid(value(properties, "uid", "counting")).name("counting")
                 .sinkTo(new DiscardingSink<>()).uid("sink").name("sink");
         env.execute("served");
@@ -46,11 +48,15 @@ public final class Served {
 
     private static final class Counting extends RichMapFunction<Long, Long> {
         private final String failAfter;
+        private final String failWhen;
+        private final String counts;
         private transient ValueState<Long> count;
         private transient long seen;
 
-        private Counting(String failAfter) {
+        private Counting(String failAfter, String failWhen, String counts) {
             this.failAfter = failAfter;
+            this.failWhen = failWhen;
+            this.counts = counts;
         }
 
         @Override
@@ -64,8 +70,15 @@ public final class Served {
             if (!failAfter.isEmpty() && seen > Long.parseLong(failAfter)) {
                 throw new IllegalStateException("told to fail after " + failAfter + " records");
             }
+            if (!failWhen.isEmpty() && seen % 50 == 0 && Files.exists(Path.of(failWhen))) {
+                throw new IllegalStateException("told to fail by a file");
+            }
             Long before = count.value();
             count.update(before == null ? 1 : before + 1);
+            if (!counts.isEmpty() && number % 160 == 0) {
+                Files.writeString(Path.of(counts), count.value() + "\n", StandardOpenOption.CREATE,
+                        StandardOpenOption.APPEND);
+            }
             return count.value();
         }
     }

@@ -43,6 +43,8 @@ class Checking:
     def check(self, step: Step, context: StepContext, desired: Desired, name: str) -> dict[str, object]:
         """Raise an error when the job is known not to start. Returns what was found out."""
         drops = step.inputs.get("drops")
+        if self.settings.owner == "terraform":
+            return self._check_terraforms(step, context, desired, name)
         self._check_wish(desired)
         self._check_size(desired)
         check_dropping(desired, context.restore, self.target, drops=drops)
@@ -58,6 +60,22 @@ class Checking:
         self._tell(desired, context)
         vertices = self._check_graph(desired, context)
         return {"kpus": kpus(desired.parallelism, self.settings.parallelism_per_kpu), "vertices": vertices}
+
+    def _check_terraforms(self, step: Step, context: StepContext, desired: Desired, name: str) -> dict[str, object]:
+        """What is started is what Terraform made: the wish may say nothing else."""
+        application = self.service.application(name)
+        if application is None:
+            raise TargetUnsuitable(
+                f"there is no application {name!r} on the service; it is Terraform's to make it",
+                target=self.target,
+                hint="To make it:\n  terraform apply",
+            )
+        for trouble in configuration.differences(desired, application):
+            raise TargetUnsuitable(trouble.message, target=self.target, hint=trouble.hint).concerning(*trouble.path)
+        check_dropping(desired, context.restore, self.target, drops=step.inputs.get("drops"))
+        self._check_snapshot(context.restore, application)
+        self._check_stop(step, context.restore, application)
+        return {}
 
     def _check_wish(self, desired: Desired) -> None:
         runtime = runtime_of(desired.flink_version)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scurry.model.values import Text
     from scurry.targets.managed.code import Code
     from scurry.targets.managed.marking import Mark
+    from scurry.targets.managed.service import Application
 
 Block: TypeAlias = "dict[str, Any]"
 
@@ -213,6 +214,44 @@ def updated(wished: Wished, before: Block) -> Block:
     if wished.settings.role and before["ServiceExecutionRole"] != wished.settings.role:
         request["ServiceExecutionRoleUpdate"] = wished.settings.role
     return request
+
+
+def options_of(application: Application) -> dict[str, str]:
+    """Return what an application's configuration is in Flink's own options."""
+    found = {"parallelism.default": str(application.parallelism)}
+    flink = application.configuration.get("FlinkApplicationConfigurationDescription", {})
+    block = flink.get("CheckpointConfigurationDescription", {})
+    if not block.get("CheckpointingEnabled", True):
+        return found | {_INTERVAL: "0"}
+    if block.get("ConfigurationType") == "CUSTOM":
+        found[_INTERVAL] = f"{block['CheckpointInterval']} ms"
+        found[_PAUSE] = f"{block.get('MinPauseBetweenCheckpoints', 0)} ms"
+    return found
+
+
+def differences(desired: Desired, application: Application) -> Iterator[Trouble]:
+    """Give what a wish says otherwise than an application whose configuration is Terraform's."""
+    hint = "Its configuration is Terraform's (`owner: terraform` of the target): change it there, and here the same."
+    wanted, there = runtime_of(desired.flink_version), application.runtime
+    if wanted != there:
+        yield Trouble(message=f"{application.name!r} runs on {there}, not {wanted}", hint=hint, path=("flink",))
+    block = application.configuration.get("FlinkApplicationConfigurationDescription", {})
+    parallelism = block.get("ParallelismConfigurationDescription", {}).get("Parallelism", 1)
+    if parallelism != desired.parallelism:
+        yield Trouble(
+            message=f"{application.name!r} has parallelism {parallelism}, not {desired.parallelism}",
+            hint=hint,
+            path=("parallelism",),
+        )
+    groups = {group["PropertyGroupId"]: group["PropertyMap"] for group in application.groups}
+    for group, values in desired.properties.items():
+        for key, text in values.items():
+            if isinstance(text, str) and groups.get(group, {}).get(key) != text:
+                yield Trouble(
+                    message=f"{application.name!r} has another value of property {group}.{key}",
+                    hint=hint,
+                    path=("properties", group, key),
+                )
 
 
 def vpc_of(settings: Settings) -> Block:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from scurry.model.observed import Job
+from scurry.targets.managed.marking import mark_of_tags
 from scurry.targets.managed.metrics import Asked
 from scurry.targets.managed.runs import surveyed_state
-from scurry.targets.managed.service import LIVE, RESTING
+from scurry.targets.managed.service import LIVE, RESTING, Application
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from scurry.model.ports import Clock
     from scurry.targets.managed.marking import Mark
     from scurry.targets.managed.metrics import Metrics
-    from scurry.targets.managed.service import Application, Service
+    from scurry.targets.managed.service import Service
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class Fleet:
     service: Service
     names: Mapping[str, str]
     """our id → name on the service, where the rule does not give it"""
+    by_tags: bool = False
+    """whether marks are in tags first, since the configuration is somebody else's"""
     marks: dict[tuple[str, int], Mark] = field(default_factory=dict)
     """name and version → mark"""
     by_job: dict[str, str] = field(default_factory=dict)
@@ -51,6 +54,8 @@ class Fleet:
         """Describe an application by its name on the service."""
         found = self.service.application(name)
         if found is not None:
+            if self.by_tags or not found.mark.is_ours:
+                found = Application(found.detail, tagged=mark_of_tags(self.service.tags(found.arn)))
             self.marks[name, found.version] = found.mark
             self.by_job[found.mark.job] = name
         return found

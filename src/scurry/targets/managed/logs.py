@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _RESTARTS = '"to RESTARTING"'
 """what `DefaultExecutionGraph` logs once for each restart"""
 _MOST, _PAGES = 16, 5
-_AGAIN_S = 5.0
+_AGAIN_S, _SOON_S = 5.0, 1.0
 _CAUSES = 8000
 _ROOT = 500
 
@@ -54,13 +54,17 @@ class Failures:
     known: dict[str, tuple[float, tuple[JobFailure, ...]]] = field(default_factory=dict)
     """operation that started the job → when it was looked at, and what there was"""
 
-    def of(self, application: Application, start: str, since: datetime) -> tuple[JobFailure, ...]:
-        """Return the failures of a job since its start. None are told where the log cannot be read."""
+    def of(self, application: Application, start: str, since: datetime, *, restarts: int) -> tuple[JobFailure, ...]:
+        """Return the failures of a job since its start. None are told where the log cannot be read.
+
+        `restarts`: so many are known of, so there should be as many failures.
+        """
         stream = stream_of(application)
         if stream is None:
             return ()
         looked_at, found = self.known.get(start, (float("-inf"), ()))
-        if time.monotonic() - looked_at >= self.pause_s:
+        pause_s = self.pause_s if len(found) >= min(restarts, _MOST) else _SOON_S
+        if time.monotonic() - looked_at >= pause_s:
             try:
                 found = self._read(stream, since)
             except TargetError:  # no right to read it, no such group: metrics tell, less and later

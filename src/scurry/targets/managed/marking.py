@@ -3,14 +3,20 @@
 It comes with the very version that is started, so what runs and whose it is are written in one call, which the service
 refuses when somebody else changed the application meanwhile. `after` is the newest operation before it: a start that is
 listed later is the one that this mark is of; clocks do not matter.
+
+Where the configuration is Terraform's, tags hold the same: they make no version.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 GROUP = "scurry"
+JOB_TAG, APPLICATION_TAG = "scurry:job", "scurry:application"
 NONE = "none"
 """the service takes no empty values"""
 
@@ -35,6 +41,18 @@ class Mark:
         """Return it as a property group."""
         values = {"job": self.job, "application": self.application, "after": self.after or NONE}
         return {"PropertyGroupId": GROUP, "PropertyMap": values}
+
+    def tags(self) -> list[dict[str, str]]:
+        """Return it as tags."""
+        values = {JOB_TAG: f"{self.job} {self.after or NONE}", APPLICATION_TAG: self.application}
+        return [{"Key": key, "Value": value} for key, value in values.items()]
+
+
+def mark_of_tags(tags: Mapping[str, str]) -> Mark | None:
+    """Return the mark among an application's tags."""
+    job, _, after = tags.get(JOB_TAG, "").partition(" ")
+    application = tags.get(APPLICATION_TAG, "")
+    return Mark(job=job, application=application, after="" if after == NONE else after) if job and application else None
 
 
 def mark_in(groups: list[dict[str, Any]]) -> Mark | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scurry.model.snapshot import Snapshot
     from scurry.targets.managed.metrics import News
 
+_UNSAID = "why is not known, since no log stream tells"
 START, STOP = "StartApplication", "StopApplication"
 _STOPPING = frozenset({"STOPPING", "FORCE_STOPPING", "DELETING"})
 
@@ -111,7 +112,7 @@ def job_of(
         state = JobState.RESTARTING
     restarts = max(news.restarts, len(failures)) if runs else 0
     if restarts and not failures and news.restarted_at:  # only metrics tell, and not why
-        failures = (JobFailure(at=news.restarted_at, message=f"the job restarted {restarts} times"),)
+        failures = (JobFailure(at=news.restarted_at, message=_UNSAID),)
     newest = failures[0] if failures else None
     return Job(
         id=run.application.mark.job,

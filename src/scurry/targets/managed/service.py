@@ -31,6 +31,8 @@ class Application:
     """One application, as `DescribeApplication` tells it."""
 
     detail: dict[str, Any]
+    tagged: Mark | None = None
+    """the mark in its tags, where that is the one that counts"""
 
     @property
     def name(self) -> str:
@@ -71,7 +73,7 @@ class Application:
     @cached_property
     def mark(self) -> Mark:
         """The mark of its newest start by scurry; of an application that has none, one that stands for it."""
-        found = mark_in(self.groups)
+        found = self.tagged or mark_in(self.groups)
         if found:
             return found
         named = f"{self.arn} {self.detail['CreateTimestamp'].timestamp():.0f}"
@@ -122,6 +124,11 @@ class Service:
                 return None
             raise
         return Application(answer["ApplicationDetail"])
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """Return an application's tags."""
+        told = self.aws.call(SERVICE, "list_tags_for_resource", ResourceARN=arn).get("Tags", ())
+        return {tag["Key"]: tag.get("Value", "") for tag in told}
 
     def summaries(self) -> Iterator[dict[str, Any]]:
         """Give all applications of the account and region that run Flink, as `ListApplications` tells them."""

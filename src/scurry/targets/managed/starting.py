@@ -57,11 +57,15 @@ class Starting:
     waiting: Waiting
     settings: Settings
     target: str
+    described: Callable[[str], Application | None]
+    """returns an application by its name on the service, with its mark"""
 
     def submit(self, start: Start, activity: Activity) -> Outcome:
         """Start under our mark. Raises `AlreadySubmitted`, `RejectedByTarget` with why it could not start."""
         application = self._at_rest(start, activity)
-        if application is None:
+        if self.settings.owner == "terraform":
+            self._tag(start, application)
+        elif application is None:
             self._create(start)
         else:
             self._tidy(start, application, activity)
@@ -76,7 +80,7 @@ class Starting:
         name = run.application.name
         if begun.status == "IN_PROGRESS":
             self.waiting.operation(name, begun.id, activity=activity, what="the start")
-        now = self.service.application(name)
+        now = self.described(name)
         if now is None or now.mark.job != run.application.mark.job:
             return Outcome(job_id=run.application.mark.job)  # it ran, and something else does now
         again = run_of(self.service, now)
@@ -88,15 +92,27 @@ class Starting:
 
     # In order
 
+    def _tag(self, start: Start, application: Application | None) -> None:
+        """Mark the start without touching the configuration, which is Terraform's."""
+        if application is None:
+            raise TargetUnsuitable(
+                f"there is no application {start.name!r} on the service; it is Terraform's to make it",
+                target=self.target,
+                hint="To make it:\n  terraform apply",
+            )
+        mark = self._mark(start, after=self.service.newest_operation(start.name))
+        self.service.aws.call(SERVICE, "tag_resource", ResourceARN=application.arn, Tags=mark.tags())
+
     def _at_rest(self, start: Start, activity: Activity) -> Application | None:
         """Return the application, which nobody runs. Raises `AlreadySubmitted` when its job is the one to start."""
-        application = self.service.application(start.name)
+        application = self.described(start.name)
         if application is None:
             return None
         if application.mark.job == start.mark:
             self._refuse_what_ran(run_of(self.service, application))
         elif application.status not in RESTING and application.status not in PASSING | {"RUNNING"}:
-            application = self.waiting.rest(start.name, activity=activity)
+            self.waiting.rest(start.name, activity=activity)
+            application = self.described(start.name)
         if application is not None and application.status not in RESTING:
             raise RejectedByTarget(
                 f"application {start.name!r} of the service is {application.status}: somebody else has started it",
@@ -166,7 +182,7 @@ class Starting:
                 SERVICE, "start_application", ApplicationName=start.name, RunConfiguration=_run_of(start)
             )
         except Answered as error:
-            now = self.service.application(start.name)
+            now = self.described(start.name)
             if error.word == IN_USE and now is not None and now.mark.job == start.mark:
                 raise AlreadySubmitted(error.message, target=self.target) from error
             raise
@@ -187,8 +203,7 @@ class Starting:
         self._tidy_logging(start, application, activity)
         self._tidy_vpc(start, application, activity)
         if self.settings.tags:
-            told = self.service.aws.call(SERVICE, "list_tags_for_resource", ResourceARN=application.arn)["Tags"]
-            there = {tag["Key"]: tag.get("Value", "") for tag in told}
+            there = self.service.tags(application.arn)
             new = [{"Key": key, "Value": value} for key, value in self.settings.tags.items() if there.get(key) != value]
             if new:
                 self.service.aws.call(SERVICE, "tag_resource", ResourceARN=application.arn, Tags=new)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from scurry.model.errors import RejectedByTarget, TargetError, TargetUnsuitable, WorkspaceError
+from scurry.model.errors import JobNotFound, RejectedByTarget, TargetError, TargetUnsuitable, WorkspaceError
 from scurry.model.observed import JobFailure, JobState, Observed
 from scurry.model.operation import Action, Operation, Outcome, Step
 from scurry.model.reporting import SilentActivity
@@ -13,7 +13,7 @@ from scurry.model.snapshot import FromLatest
 from scurry.targets import lowering
 from scurry.targets.managed import code
 from scurry.targets.managed.checking import Checking
-from scurry.targets.managed.configuration import Wished
+from scurry.targets.managed.configuration import Wished, options_of
 from scurry.targets.managed.ending import Ending
 from scurry.targets.managed.fleet import Fleet
 from scurry.targets.managed.logs import Failures, StreamLog, stream_of
@@ -31,10 +31,15 @@ if TYPE_CHECKING:
     from scurry.model.observed import Job
     from scurry.model.ports import Log, Marks, StepContext
     from scurry.model.project import ManagedTarget as Settings
+    from scurry.model.snapshot import Snapshot
     from scurry.targets.managed.aws import Aws
     from scurry.targets.managed.marking import Mark
     from scurry.targets.managed.runs import Run
+    from scurry.targets.managed.service import Application
     from scurry.targets.services import TargetServices
+
+
+_LOG_LATER_S = 1.1
 
 
 class ManagedTarget:
@@ -48,11 +53,14 @@ class ManagedTarget:
         self._settings = settings
         self._services = services
         self._service = Service(aws)
-        self._fleet = Fleet(service=self._service, names=settings.applications)
+        self._is_terraforms = settings.owner == "terraform"
+        self._fleet = Fleet(service=self._service, names=settings.applications, by_tags=self._is_terraforms)
         self._metrics = Metrics(aws, settings.metrics_period)
         waiting = Waiting(service=self._service, clock=services.clock, target=name, poll=settings.poll)
         self._ending = Ending(service=self._service, waiting=waiting, target=name, of_job=self._fleet.of_job)
-        self._starting = Starting(service=self._service, waiting=waiting, settings=settings, target=name)
+        self._starting = Starting(
+            service=self._service, waiting=waiting, settings=settings, target=name, described=self._fleet.application
+        )
         self._checking = Checking(service=self._service, settings=settings, services=services, target=name)
         self._failures = Failures(aws=aws)
         self._looked_at: dict[str, float] = {}
@@ -78,6 +86,22 @@ class ManagedTarget:
         with undecided():
             return self._found(step)
 
+    def settings(self, job_id: str) -> Mapping[str, str]:
+        """Return a job's Flink options as far as the service shows them."""
+        return options_of(self._running(job_id))
+
+    def left_by(self, job: Job) -> tuple[Snapshot, ...]:
+        """Return the snapshots of a job and of those before it, newest first."""
+        application = self._running(job.id)
+        own, older = snapshots_of(run_of(self._service, application), self._service.snapshots(application.name))
+        return (*own, *older)
+
+    def _running(self, job_id: str) -> Application:
+        found = self._fleet.of_job(job_id)
+        if found is None:
+            raise JobNotFound(f"target {self.name!r} knows no job {job_id}", target=self.name)
+        return found
+
     def logs(self, application: str, flink_version: str) -> Sequence[Log]:
         """Return the log stream that the application names."""
         found = self._fleet.application(self._fleet.name_of(application))
@@ -90,10 +114,12 @@ class ManagedTarget:
 
     # Acting
 
-    def run(self, step: Step, context: StepContext) -> Outcome:  # noqa: C901 - a case for each action
+    def run(self, step: Step, context: StepContext) -> Outcome:  # noqa: C901, PLR0911 - a case for each action
         """Make a step's calls and wait for their end. Raises `TargetUnavailable` when their effect is not known."""
         match step.action:
             case Action.PREPARE | Action.RESCALE:
+                return Outcome()
+            case Action.UPLOAD if self._is_terraforms:
                 return Outcome()
             case Action.UPLOAD:
                 return Outcome(artifact_ref=self._upload(context).ref)
@@ -122,13 +148,14 @@ class ManagedTarget:
             return Observed()
         run = run_of(self._service, found)
         own, older = snapshots_of(run, self._service.snapshots(name))
+        news = self._news(run)
         job = job_of(
             run,
             name=self._fleet.id_of(name, found.mark),
             own=own,
-            news=self._news(run),
+            news=news,
             lateness=self._metrics.lateness,
-            failures=self._failures_of(run),
+            failures=self._failures_of(run, news.restarts),
         )
         is_own = found.mark.job in marks
         return Observed(
@@ -167,7 +194,7 @@ class ManagedTarget:
         self._known[start.id] = news
         return news
 
-    def _failures_of(self, run: Run) -> tuple[JobFailure, ...]:
+    def _failures_of(self, run: Run, restarts: int) -> tuple[JobFailure, ...]:
         """Return why the newest operation failed, or what the job that runs failed with."""
         name, start = run.application.name, run.start
         if run.failure is not None and run.state is JobState.FAILED:
@@ -175,7 +202,11 @@ class ManagedTarget:
             return (JobFailure(at=run.failure.start, message=reason),) if reason else ()
         if start is None or run.state is not JobState.RUNNING:
             return ()
-        return self._failures.of(run.application, start.id, start.start)
+        found = self._failures.of(run.application, start.id, start.start, restarts=restarts)
+        if restarts and not found:  # the log comes a moment after the metric, and only it says why
+            self._services.clock.sleep(_LOG_LATER_S)
+            found = self._failures.of(run.application, start.id, start.start, restarts=restarts)
+        return found
 
     def _console(self, name: str) -> str:
         region = self.aws.region
@@ -223,9 +254,11 @@ class ManagedTarget:
         desired, restore = _wish(context), context.restore
         if isinstance(restore, FromLatest):
             raise RejectedByTarget("a submit needs to know which state it starts from", target=self.name)
-        uploaded = self._upload(context)
+        uploaded = None if self._is_terraforms else self._upload(context)
 
         def wished(mark: Mark) -> Wished:
+            if uploaded is None:
+                raise AssertionError("a version is only made where the configuration is ours")
             return Wished(
                 desired=desired,
                 settings=self._settings,
