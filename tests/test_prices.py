@@ -14,6 +14,10 @@ import pytest
 from scurry import prices
 from scurry.engine.sizing import PRICES
 from scurry.model.errors import TargetError, TargetUnavailable
+from scurry.model.journal import History
+from scurry.model.observed import JobState
+from scurry.model.project import ManagedTarget, MemoryTarget
+from tests.engine.test_planner import BASE, changed, history, job, observed, plan
 
 
 def product(usage: str, price: str, *, region: str = "eu-west-1", currency: str = "USD") -> str:
@@ -117,3 +121,35 @@ def test_a_damaged_memory_is_as_none(damaged: str, price_list: PriceList, tmp_pa
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "managed-prices.json").write_text(damaged, "latin-1")
     assert prices.price_of("us-east-1") == PRICES["us-east-1"]
+
+
+def told(parallelism: int, state: JobState | None, *, region: str | None = "us-east-1") -> tuple[str, ...]:
+    settings = ManagedTarget(kind="managed", parallelism_per_kpu=2, **({"region": region} if region else {}))
+    known = History(application="shop") if state is None else history()
+    jobs = () if state is None else (job(state),)
+    made = plan(changed(parallelism=parallelism), observed(*jobs), known)
+    return prices.told(made, settings, known).changes[0].consequences
+
+
+@pytest.fixture
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SCURRY_CACHE", str(tmp_path))
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("nothing_remembered")
+def test_a_plan_says_what_it_will_cost_and_what_it_costs() -> None:
+    assert BASE.parallelism == 2
+    both = "$321.20 a month (4 KPUs), before $160.60 a month (2 KPUs)"
+    assert told(5, JobState.RUNNING)[-1] == f"It will cost {both} in us-east-1, without storage and snapshots."
+    first = "It will cost $321.20 a month (4 KPUs) in us-east-1, without storage and snapshots."
+    assert told(5, None)[-1] == first
+    assert told(5, None, region="eu-west-9")[-1] == "It will cost 4 KPUs in eu-west-9, whose price is not known here."
+    assert told(5, None, region=None)[-1] == "It will cost 4 KPUs, whose price is not known here."
+
+
+@pytest.mark.usefixtures("nothing_remembered")
+def test_only_the_managed_service_costs_what_is_known() -> None:
+    made = plan(changed(parallelism=5), observed(job()), history())
+    assert prices.told(made, MemoryTarget(kind="memory"), history()) is made

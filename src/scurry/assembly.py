@@ -304,9 +304,14 @@ class Assembly:
         return current.desired if current else None
 
     def explain(self, plan: Plan, history: History) -> Plan:
-        """Return a plan with what differs inside the artifact, which only its bytes tell."""
+        """Return a plan with what differs inside the artifact, which only its bytes tell, and with what it costs."""
         from msgspec.structs import replace
 
+        settings = self.settings_of(plan.target)
+        if settings.kind == "managed":
+            from scurry import prices
+
+            plan = prices.told(plan, settings, history)
         if history.current is None or plan.desired is None:
             return plan
         before, after = history.current.desired, plan.desired

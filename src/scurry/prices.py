@@ -9,23 +9,61 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from scurry.engine.sizing import PRICES, Price
+from msgspec.structs import replace
+
+from scurry.engine.sizing import PRICES, KpuSizing, Price
 from scurry.model.errors import MissingExtra, TargetError, TargetUnavailable
+from scurry.model.observed import Phase
+from scurry.model.operation import Deploy, Rescale, Resume, Upgrade
+from scurry.model.project import ManagedTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from scurry.model.desired import Desired
+    from scurry.model.journal import History
+    from scurry.model.plan import Change, Plan
+    from scurry.model.project import TargetSettings
+
 SERVICE = "AmazonKinesisAnalytics"
 """the managed service's code in the price list; its older name"""
 REGION_OF_THE_LIST = "us-east-1"
 """the price list has an end-point in few regions, and each knows the prices of all"""
+_BILLED = frozenset({Phase.STARTING, Phase.RUNNING, Phase.RESTARTING})
 _KPU, _STORAGE, _STUDIO = "KPU-Hour-Java", "RunningApplicationStorage", "Interactive"
 
 
 def price_of(region: str) -> Price | None:
     """Return the price in a region, as AWS said last or as the package has it; None where neither knows it."""
     return _remembered().get(region) or PRICES.get(region)
+
+
+def told(plan: Plan, settings: TargetSettings, history: History) -> Plan:
+    """Return a plan that says what its application will cost on the managed service, and what it costs before."""
+    if not isinstance(settings, ManagedTarget):
+        return plan
+    region = settings.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    price = price_of(region) if region else None
+    runs = history.current is not None and history.target == plan.target and plan.phase in _BILLED
+    before = f", before {_cost(history.current.desired, settings, price)}" if history.current and runs else ""
+    place = f" in {region}" if region else ""
+    known = "without storage and snapshots" if price else "whose price is not known here"
+
+    def with_cost(change: Change) -> Change:
+        if not isinstance(change.operation, Deploy | Upgrade | Resume | Rescale):
+            return change
+        cost = f"It will cost {_cost(change.operation.desired, settings, price)}{before}{place}, {known}."
+        return replace(change, consequences=(*change.consequences, cost))
+
+    return replace(plan, changes=tuple(map(with_cost, plan.changes)))
+
+
+def _cost(wish: Desired, settings: ManagedTarget, price: Price | None) -> str:
+    """Return what is billed: the KPUs with the one that orchestrates."""
+    sizing = KpuSizing(parallelism=wish.parallelism, per_kpu=settings.parallelism_per_kpu)
+    kpus = f"{sizing.billed_kpus} KPUs"
+    return kpus if price is None else f"${sizing.per_month(price):,.2f} a month ({kpus})"
 
 
 def refresh() -> Mapping[str, Price]:
