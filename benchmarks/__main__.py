@@ -11,7 +11,7 @@ from importlib import import_module
 NAMES = (
     *("planner", "journal_size", "journal_throughput", "command_line"),
     *("start_up", "job_graph", "first_job", "upgrade_gap", "fleet", "savepoints"),
-    *("state_show", "state_check"),
+    *("state_show", "state_check", "emulator"),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -48,7 +48,7 @@ class Stage:
         place = self.folder / name
         clusters = LocalClusters(place, SilentReporter(), class_data=self.cache if archives else None)
         try:
-            with _flags(speed):
+            with nullcontext() if speed else plain_java():
                 started = perf_counter()
                 cluster = clusters.ensure(self.settings)
                 wall = perf_counter() - started
@@ -70,10 +70,11 @@ class Stage:
 
 
 @contextmanager
-def _flags(wanted: bool) -> Iterator[None]:
+def plain_java() -> Iterator[None]:
+    """Start processes without the options that make a start quick."""
     kept = {name: getattr(launch, name) for name in _SPEED}
     try:
-        for name in () if wanted else _SPEED:
+        for name in _SPEED:
             setattr(launch, name, ())
         yield
     finally:
