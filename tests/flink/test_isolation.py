@@ -222,4 +222,4 @@ def test_a_place_is_ready_at_once() -> None:
     started = time.monotonic()
     with enclosure() as place:
         assert place.await_file(start(place, ANSWER), timeout_s=30) is None
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
