@@ -124,6 +124,17 @@ def test_parallelism_alone_is_rescaled_in_place_where_flink_can() -> None:
     assert isinstance(both.operation, Upgrade)
 
 
+def test_what_somebody_else_changed_is_put_right_though_the_wish_is_the_same() -> None:
+    seen = observed(job(), drifted=("LogLevel INFO → DEBUG",))
+    for desired in (BASE, changed(description="new words")):
+        (change,) = plan(desired, seen, history()).changes
+        assert isinstance(change.operation, Upgrade)
+        assert change.operation.restore == FromLatest()
+        assert change.reason == "changed by somebody else since it was started: LogLevel INFO → DEBUG"
+    (change,) = plan(changed(parallelism=4), seen, history()).changes
+    assert change.reason == "parallelism 2 → 4"
+
+
 def test_a_secret_is_never_shown() -> None:
     secret = SecretRef(source="env", name="PASSWORD")
     (change,) = plan(changed(properties={"db": {"password": secret}}), observed(job()), history()).changes

@@ -157,6 +157,18 @@ def test_another_parallelism_than_planned_is_drift(
     assert _decided(shop, observed) == Nothing()  # what it was started with is not known
 
 
+@pytest.mark.parametrize(("policy", "kind"), [(DriftPolicy.REPAIR, Do), (DriftPolicy.REPORT, Report)])
+def test_what_somebody_else_changed_of_how_a_job_runs_is_drift(
+    shop: Workshop, policy: DriftPolicy, kind: type[Do] | type[Report]
+) -> None:
+    _adjusted(shop, drift=policy)
+    observed = msgspec.structs.replace(shop.observe(), drifted=("LogLevel INFO → DEBUG",))
+    decided = _decided(shop, observed)
+    assert isinstance(decided, kind)
+    assert decided.cause is Cause.DRIFT
+    assert "LogLevel INFO → DEBUG" in decided.what
+
+
 def test_a_cancelled_job_that_is_frozen_is_only_told_of(shop: Workshop) -> None:
     shop.change(lambda observed, history: verbs.plan_snapshot(observed, history, now=shop.clock.now()))
     gone = msgspec.structs.replace(_live(shop), state=JobState.CANCELED)

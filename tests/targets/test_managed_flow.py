@@ -147,6 +147,27 @@ def test_an_upgrade_goes_on_from_the_snapshot_of_its_own_stop(running: Stage) ->
     running.goes_on()
 
 
+def test_what_was_changed_behind_its_back_is_seen_and_put_right(running: Stage) -> None:
+    service = boto(running.url)("kinesisanalyticsv2")
+    detail = service.describe_application(ApplicationName="served")["ApplicationDetail"]
+    monitoring = {"ConfigurationTypeUpdate": "CUSTOM", "LogLevelUpdate": "DEBUG"}
+    service.update_application(
+        ApplicationName="served",
+        CurrentApplicationVersionId=detail["ApplicationVersionId"],
+        ApplicationConfigurationUpdate={
+            "FlinkApplicationConfigurationUpdate": {"MonitoringConfigurationUpdate": monitoring}
+        },
+    )
+    until(lambda: running.phase() is Phase.RUNNING, "it runs again", patience_s=PATIENCE_S)
+    (report,) = running.open().status("served")
+    assert report.notes == ("changed by somebody else since it was started: LogLevel INFO → DEBUG",)
+    plan = running.open().plan(running.spec)
+    assert [change.reason for change in plan.changes] == list(report.notes)
+    assert running.apply(label="good").outcome is ApplyOutcome.CONVERGED
+    assert running.open().plan(running.spec).is_converged
+    running.goes_on()
+
+
 def test_what_cannot_start_is_followed_by_the_version_before_it(running: Stage) -> None:
     """The service leaves it READY; the reason is told, and the old version goes on where it was stopped."""
     bad = running.apply(main="fails-there")

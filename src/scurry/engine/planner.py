@@ -95,6 +95,8 @@ def _change_running(desired: Desired, observed: Observed, history: History, now:
         raise AssertionError("a live job of ours has a revision")
     found = difference.differences(history.current.desired, desired)
     match difference.greatest(found):
+        case Impact.NONE | Impact.ADJUST if observed.drifted:
+            return upgrade(desired, observed, history, now=now, reason=drift(observed), found=found)
         case Impact.NONE:
             return None
         case Impact.ADJUST:
@@ -116,6 +118,11 @@ def _change_running(desired: Desired, observed: Observed, history: History, now:
             return upgrade(desired, observed, history, now=now, reason=_reason(found), found=found)
         case Impact.MOVE:
             raise _move_refused(desired, history.current.desired)
+
+
+def drift(observed: Observed) -> str:
+    """Say what somebody else changed of how the job runs."""
+    return f"changed by somebody else since it was started: {', '.join(observed.drifted)}"
 
 
 def _move_refused(desired: Desired, before: Desired) -> Refused:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from scurry.engine import recovery, verbs
 from scurry.engine.phase import phase_of
-from scurry.engine.planner import make_plan, phase_is_sound
+from scurry.engine.planner import drift, make_plan, phase_is_sound
 from scurry.engine.schedule import next_snapshot
 from scurry.model.desired import DriftPolicy
 from scurry.model.journal import Intent, OperationOutcome, RevisionOutcome
@@ -220,7 +220,19 @@ def _running(found: Situation, wish: Desired) -> Decision:
             what=f"job {stranger.id} runs under its name beside its own and was not started by scurry",
             todo="Whoever started it should stop it: what both write is written twice.",
         )
-    return _remedy(found) or _rescaled(found, wish) or _due(found) or _tidy(found)
+    return _remedy(found) or _changed(found, wish) or _rescaled(found, wish) or _due(found) or _tidy(found)
+
+
+def _changed(found: Situation, wish: Desired) -> Decision | None:
+    """Whether somebody changed how the job runs."""
+    if not found.observed.drifted or not phase_is_sound(found.observed):
+        return None
+    what = drift(found.observed)
+    if wish.drift is DriftPolicy.REPORT:
+        todo = f"To put it right, run:\n  scurry restart {wish.application}"
+        return Report(cause=Cause.DRIFT, what=what, todo=todo)
+    plan = verbs.plan_restart(found.observed, found.history, now=found.now)
+    return Do(cause=Cause.DRIFT, what=what, plan=plan)
 
 
 def _rescaled(found: Situation, wish: Desired) -> Decision | None:

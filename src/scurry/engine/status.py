@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from scurry.engine import restore
 from scurry.engine.health import judge_now
 from scurry.engine.phase import phase_of
+from scurry.engine.planner import drift
 from scurry.model.desired import HealthPolicy
 from scurry.model.observed import Observed
 from scurry.model.report import HealthReport, StatusReport
@@ -37,6 +38,7 @@ def report(history: History, observed: Observed, *, now: datetime | None = None)
         latest_snapshot=restore.newest(observed, history),
         ui_url=observed.ui_url,
         interrupted=f"{type(interrupted.operation).__name__} by {interrupted.started_by}" if interrupted else None,
+        notes=(drift(observed),) if observed.drifted else (),
     )
 
 

@@ -138,6 +138,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     rescales_in_place: bool = False
     """whether the live job's parallelism can be changed while it runs (Flink's adaptive scheduler)"""
     ui_url: str | None = None
+    drifted: tuple[str, ...] = ()
+    """what somebody else changed of how the live job runs since it was started; secrets masked"""
     retained: tuple[Snapshot, ...] = ()
     """checkpoints that are still there of jobs that are not, newest first (where the target can see them)"""
 

@@ -11,7 +11,7 @@ from scurry.targets.managed.faults import calling
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ATTEMPTS = 10
+_ATTEMPTS = 5
 """botocore's `standard` mode: throttling and the service's faults are tried again after growing pauses"""
 _CONNECT_S, _READ_S = 10, 60
 

@@ -14,6 +14,7 @@ from scurry.targets import lowering
 from scurry.targets.managed import code
 from scurry.targets.managed.checking import Checking
 from scurry.targets.managed.configuration import Wished, options_of
+from scurry.targets.managed.drift import drifted
 from scurry.targets.managed.ending import Ending
 from scurry.targets.managed.fleet import Fleet
 from scurry.targets.managed.logs import Failures, StreamLog, stream_of
@@ -162,6 +163,7 @@ class ManagedTarget:
             jobs=(job,) if job and is_own else (),
             strangers=(job,) if job and not is_own and found.status in LIVE else (),
             flink_version=series_of(found.runtime),
+            drifted=drifted(self._service, run) if job and is_own and not self._is_terraforms else (),
             retained=(*own, *older),
             ui_url=None if self.aws.endpoint else self._console(name),
         )
