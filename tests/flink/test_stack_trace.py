@@ -72,6 +72,25 @@ NO_FACTORY = (
             "connectors",
         ),
         (
+            ("java.lang.RuntimeException: scurry-sql-error statement=2\nFailed to execute sql\n"
+             "scurry-sql-error cause\nNot allowed configuration change(s) were detected:\n - Configuration a:1 not"
+             " allowed.\nscurry-sql-error end",),
+            "Not allowed configuration change(s) were detected: - Configuration a:1 not allowed.",
+            None,
+        ),
+        (
+            ("java.lang.RuntimeException: scurry-sql-error statement=0\nFailed\nscurry-sql-error cause\n"
+             "Cannot instantiate 'f'.\nscurry-sql-error cause\norg.example.Missing\nscurry-sql-error end",),
+            "Cannot instantiate 'f': org.example.Missing",
+            None,
+        ),
+        (
+            ("java.lang.RuntimeException: scurry-sql-error statement=0 line=3 column=1\nNo column 'x'.\n"
+             "scurry-sql-error end",),
+            "No column 'x'.",
+            None,
+        ),
+        (
             (*SUBMITTING,
              NO_FACTORY.format(name="avro", kind="org.apache.flink.table.factories.DeserializationFormatFactory")),
             "nothing called 'avro' is there (DeserializationFormatFactory), only: blackhole, datagen, print",

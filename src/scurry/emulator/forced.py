@@ -14,10 +14,11 @@ _STRICT_SINCE = (2, 2)
 """from this Flink on, code that sets what is not on the service's list fails"""
 
 # Names of the list, or what stands before all of a kind's names. All of `python.`: the emulator's own way of running
-# a zip is in it.
+# a zip is in it. `__table.`: what Flink's planner notes of each SQL statement.
 _FREE = (
     "pipeline",
     "table",
+    "__table",
     "python",
     "execution.runtime-mode",
     "taskmanager.network.adaptive-partitioner.enabled",

@@ -111,7 +111,7 @@ def _unwrapped(cause: Cause) -> Cause:
 
 
 def _oneline(text: str) -> str:
-    return ", ".join(line.strip() for line in text.splitlines() if line.strip())
+    return ", ".join(line.strip() for line in text.splitlines() if line.strip()).replace(":, ", ": ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +125,9 @@ class _Known:
 def _known(pattern: str, message: str, hint: str | None = None, *, about: tuple[str, ...] = ()) -> _Known:
     return _Known(pattern=re.compile(pattern, re.DOTALL), message=message, hint=hint, about=about)
 
+
+_SQL_CAUSES = r"scurry-sql-error statement=[^\n]*\n(?:.*\nscurry-sql-error cause\n)?"
+"""what `SqlScript.describe` writes, up to its last causes"""
 
 _KNOWN = (
     _known(
@@ -215,7 +218,11 @@ _KNOWN = (
         "class {name!r} is neither in the jar nor in Flink",
         "Put the dependency into the jar, or add its Maven coordinate to `connectors`.",
     ),
-    _known(r"scurry-sql-error statement=[^\n]*\n(?P<text>[^\n]+)", "{text}"),
+    _known(
+        _SQL_CAUSES + r"(?P<outer>[^\n]+?)\.?\nscurry-sql-error cause\n(?P<name>\S+)\nscurry-sql-error end",
+        "{outer}: {name}",
+    ),
+    _known(_SQL_CAUSES + r"(?P<text>.+?)(?:\nscurry-sql-error|$)", "{text}"),
     _known(
         r"org\.apache\.flink\.table\.api\.(?:ValidationException|SqlParserException\w*): (?P<text>[^\n]+)",
         "{text}",
