@@ -14,9 +14,11 @@ import msgspec
 
 from scurry.engine.compatibility_late import may_be_late
 from scurry.engine.compatibility_opening import for_new_ids, same_program, unopened, with_states
+from scurry.engine.compatibility_recalled import REMARK, recalled
 from scurry.model.compatibility import Compatibility, Remark, Weight
 from scurry.model.desired import ArtifactKind, SqlPlans, StateCheck
 from scurry.model.errors import ScurryError, SnapshotNotFound
+from scurry.model.operation import Adopt
 from scurry.model.state import OpenedProgram
 from scurry.model.values import MASKED
 
@@ -54,6 +56,8 @@ class Occasion:
     """the old program's graph is wanted, too, for its edges"""
     format: SnapshotFormat | None = None
     """of the savepoint that the job's stop will write, where that is told"""
+    hidden: bool = False
+    """nobody can read the target's snapshots: what is in them is asked of the program that writes them"""
     asked: bool = False
     """a person asked for nothing else: what cannot be looked at is an error"""
 
@@ -130,6 +134,8 @@ class Inquiry:
     def _read(self) -> SnapshotRead:
         """Read the snapshot; of a job that runs the newest checkpoint, which may be deleted while we look."""
         location = self._start.snapshot.location
+        if self._occasion.hidden:
+            return self._recalled(location)
         wish = self._before or self._desired
         options = {**self._options[wish.flink_version], **wish.config}
         pauses = iter(_PAUSES_S if self._start.live else ())
@@ -144,6 +150,18 @@ class Inquiry:
             live = self._occasion.look().live  # what it finds is read at once: it may be gone after any pause
             if live is not None and live.latest_checkpoint is not None:
                 location = live.latest_checkpoint.location
+
+    def _recalled(self, location: str) -> SnapshotRead:
+        """Ask the program that wrote it for what is in a snapshot that cannot be read."""
+        wish, last = self._before, self._occasion.history.last
+        if wish is None or (last is not None and isinstance(last.operation, Adopt)):
+            raise SnapshotNotFound("the snapshot cannot be read, and the program that runs is not known here")
+        defaults = self._defaults(wish)
+        graph = self._eyes.programs.graph(wish, defaults, as_known=True)
+        if self._desired.upgrade.state_check is StateCheck.FULL and wish.artifact.kind is not ArtifactKind.PYTHON:
+            backend = _backend({**defaults, **wish.config})
+            graph = with_states(graph, self._eyes.programs.opened(wish, defaults, (), backend=backend))
+        return recalled(graph, location)
 
     def _needs_before(self) -> bool:
         """Files of Flink 1.x hold no names; none holds Python's types, a source's connector, the edges of the graph."""
@@ -253,6 +271,8 @@ class Inquiry:
         return _backend({**self._defaults(self._before), **self._before.config})
 
     def _remarks(self) -> tuple[Remark, ...]:
+        if self._occasion.hidden:
+            return (Remark(weight=Weight.WARNING, message=REMARK),)
         if not self._start.earlier:
             return ()
         message = "the job has completed no checkpoint that could be looked at: this is of an earlier snapshot"

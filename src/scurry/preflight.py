@@ -7,6 +7,7 @@ here stops a change by itself: what could not be looked at is unknown, and the r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeGuard
 
 import msgspec
@@ -118,6 +119,11 @@ def concerns(change: Change) -> bool:
     return _takes_over(operation) and operation.desired.upgrade.state_check is not StateCheck.OFF
 
 
+_OF_ITS_STOP = Snapshot(
+    kind=SnapshotKind.MANAGED, location="the snapshot of its stop", taken_at=datetime.fromtimestamp(0, UTC)
+)
+
+
 def _start(operation: Deploy | Upgrade | Resume, occasion: Occasion) -> Start | None:
     from scurry.engine.restore import newest
 
@@ -127,6 +133,8 @@ def _start(operation: Deploy | Upgrade | Resume, occasion: Occasion) -> Start | 
     by_savepoint = isinstance(operation, Upgrade) and operation.mode is UpgradeMode.SAVEPOINT
     format = occasion.format or SnapshotFormat.CANONICAL if by_savepoint else SnapshotFormat.NATIVE
     live = occasion.observed.live
+    if live is not None and occasion.hidden:
+        return Start(snapshot=live.latest_checkpoint or _OF_ITS_STOP, format=None, live=True)
     if live is not None and live.latest_checkpoint is not None:
         return Start(snapshot=live.latest_checkpoint, format=format, live=True)
     earlier = newest(occasion.observed, occasion.history)

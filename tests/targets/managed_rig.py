@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scurry.artifacts.python_package import package_python
+from scurry.artifacts.sql_package import package_sql
+from scurry.artifacts.store import ArtifactStore
 from scurry.emulator.endpoint import Emulator, Settings
 from scurry.emulator.lifecycle import Limits
-from scurry.model.desired import Desired, UpgradePolicy
+from scurry.flink.java_programs import compile_program
+from scurry.model.desired import ArtifactKind, Desired, UpgradePolicy
 from scurry.model.reporting import SilentReporter
 from scurry.targets.managed import ManagedTarget, connect
 from scurry.targets.services import TargetServices
+from tests.artifacts.scripts import script_of
 from tests.flink.conftest import Listening
 from tests.flink.local_flink import until
 from tests.targets.probe import jar_of
-from tests.targets.rest_rig import EnvironmentSecrets, Files, SystemTime
+from tests.targets.rest_rig import EnvironmentSecrets, SystemTime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +34,8 @@ if TYPE_CHECKING:
 
 VERSION = "1.20.5"
 SOURCE = Path(__file__).parent / "java" / "Served.java"
+APPLICATIONS = Path(__file__).parents[1] / "conformance" / "applications"
+PYTHON = Path(__file__).parents[1] / "emulator" / "python"
 BUCKET, ROLE_NAME = "code", "service"
 ROLE = f"arn:aws:iam::123456789012:role/{ROLE_NAME}"
 PATIENCE_S = 90.0
@@ -64,6 +72,29 @@ def boto(url: str) -> Any:
     return client
 
 
+Code = tuple["Artifact", "str | None"]
+"""an artifact, and its entry"""
+Program = Callable[[ArtifactStore, "Runtimes", str], Code]
+
+
+def sql(store: ArtifactStore, runtimes: Runtimes, variant: str) -> Code:
+    """A script that counts by key."""
+    flink, java = runtimes.flink(VERSION), runtimes.java(VERSION)
+    runner = compile_program("SqlRunner", flink=flink, java=java, cache=runtimes.cache)
+    text = (APPLICATIONS / "counting.sql").read_text("utf-8").format(variant=variant, source="numbers")
+    return package_sql(script_of(text), connectors=(), runner=runner, store=store), None
+
+
+def python(store: ArtifactStore, runtimes: Runtimes, variant: str) -> Code:
+    """A PyFlink program as people write them for the service: it reads its properties where only that has them."""
+    return package_python("main.py", base=PYTHON, store=store), "main.py"
+
+
+def jar(store: ArtifactStore, runtimes: Runtimes, variant: str) -> Code:
+    """A Java program that counts by key."""
+    return store.put_file(jar_of(SOURCE, runtimes, VERSION), ArtifactKind.JAR), None
+
+
 @dataclass
 class ManagedRig:
     """A managed target under test."""
@@ -72,15 +103,15 @@ class ManagedRig:
     folder: Path
     runtimes: Runtimes
     application: str = "served@test"
+    program: Program = jar
     settings: dict[str, Any] = field(default_factory=dict)
     patience_s: float = PATIENCE_S
 
     def __post_init__(self) -> None:
         self.secrets = EnvironmentSecrets()
-        self.artifacts = Files()
+        self.artifacts = ArtifactStore(self.folder / ".scurry" / "artifacts")
         self.reporter = Listening()
         self.target = self.connect()
-        self.artifact: Artifact = self.artifacts.add(jar_of(SOURCE, self.runtimes, VERSION))
 
     def connect(self) -> ManagedTarget:
         """Return a target as a later process would have it: nothing remembered."""
@@ -122,13 +153,16 @@ class ManagedRig:
 
     def job(self, *, parallelism: int = 1, upgrade: UpgradePolicy | None = None, **properties: str) -> Desired:
         """Return a wish for the program, with properties of its own."""
+        artifact, entry = self.program(self.artifacts, self.runtimes, properties.get("variant", "0"))
+        counts = str(self.folder / "counts.txt")
         return Desired(
             application=self.application,
             target="msf",
             flink_version=VERSION,
-            artifact=self.artifact,
+            artifact=artifact,
+            entry=entry,
             parallelism=parallelism,
             config={"execution.checkpointing.interval": "300ms"},
-            properties={"job": {"kind": "counting", **properties}},
+            properties={"job": {"kind": "counting", **properties}, "Job": {"counts": counts}},
             upgrade=upgrade or UpgradePolicy(),
         )

@@ -10,9 +10,9 @@ import pytest
 from scurry.emulator.endpoint import Emulator
 from scurry.flink.runtimes import Runtimes
 from scurry.model.snapshot import SnapshotKind
-from scurry.testing.target_conformance import TargetConformance
+from scurry.testing.target_conformance import LifecycleConformance, TargetConformance
 from tests.emulator.clients import is_laid_over
-from tests.targets.managed_rig import ManagedRig, emulating
+from tests.targets.managed_rig import ManagedRig, Program, emulating, python, sql
 
 pytestmark = [
     pytest.mark.flink,
@@ -33,5 +33,17 @@ class TestManaged(TargetConformance):
     @pytest.fixture
     def rig(self, emulator: Emulator, tmp_path: Path, runtimes: Runtimes) -> Iterator[ManagedRig]:
         rig = ManagedRig(url=emulator.url, folder=tmp_path, runtimes=runtimes)
+        yield rig
+        rig.end()
+
+
+@pytest.mark.parametrize("program", [sql, python], ids=["sql", "python"])
+class TestLife(LifecycleConformance):
+    """SQL and PyFlink go the way of an application's life."""
+
+    @pytest.fixture
+    def rig(self, emulator: Emulator, tmp_path: Path, runtimes: Runtimes, program: Program) -> Iterator[ManagedRig]:
+        name = f"{program.__name__}@test"
+        rig = ManagedRig(url=emulator.url, folder=tmp_path, runtimes=runtimes, application=name, program=program)
         yield rig
         rig.end()

@@ -12,6 +12,7 @@ import pytest
 
 from scurry.emulator.endpoint import Emulator
 from scurry.flink.runtimes import Runtimes
+from scurry.model.errors import IncompatibleState
 from scurry.model.observed import Job, Phase
 from scurry.model.result import Applied, ApplyOutcome
 from scurry.workspace import Workspace
@@ -48,7 +49,7 @@ code: {{jar: served.jar}}
 parallelism: {parallelism}
 config: {{execution.checkpointing.interval: 300ms}}
 properties: {{job: {{counts: {counts}{properties}}}}}
-upgrade: {{state_check: {state_check}, health: {{window: 60s}}}}
+upgrade: {{state_check: {state_check}, allow_non_restored_state: {allowed}, health: {{window: 60s}}}}
 """
 
 
@@ -71,11 +72,18 @@ class Stage:
         """Open the project as a new command does."""
         return Workspace.open(self.folder)
 
-    def apply(self, *, parallelism: int = 1, state_check: str = "off", **properties: str) -> Applied:
+    def apply(
+        self, *, parallelism: int = 1, state_check: str = "off", allowed: str = "false", **properties: str
+    ) -> Applied:
         told = "".join(f", {key}: {value!r}" for key, value in properties.items())
         self.spec.write_text(
             SPEC.format(
-                version=VERSION, parallelism=parallelism, counts=self.counts, properties=told, state_check=state_check
+                version=VERSION,
+                parallelism=parallelism,
+                counts=self.counts,
+                properties=told,
+                state_check=state_check,
+                allowed=allowed,
             )
         )
         return self.open().apply(self.spec, confirm=lambda plan: True)
@@ -93,6 +101,12 @@ class Stage:
     def phase(self) -> Phase:
         (report,) = self.open().status("served")
         return report.phase
+
+    def may_drop(self) -> bool:
+        """Whether the service was told with the newest start that state may be left over."""
+        detail = boto(self.url)("kinesisanalyticsv2").describe_application(ApplicationName="served")
+        run = detail["ApplicationDetail"]["ApplicationConfigurationDescription"]["RunConfigurationDescription"]
+        return bool(run["FlinkRunConfigurationDescription"]["AllowNonRestoredState"])
 
     def goes_on(self) -> None:
         """Wait until a key was counted further than ever before; it was never counted from the beginning again."""
@@ -210,3 +224,20 @@ def test_the_server_alone_leaves_a_restart_loop_for_the_last_good_version(runnin
         assert told
     assert running.job().id != risky.job_id
     running.goes_on()
+
+
+def test_state_that_would_be_lost_is_told_before_the_stop_and_dropped_only_where_that_is_allowed(
+    running: Stage,
+) -> None:
+    before = running.job().id
+    with pytest.raises(IncompatibleState, match="counting"):
+        running.apply(uid="other", state_check="full")
+    assert running.job().id == before, "it was not even stopped"
+
+    dropped = running.apply(uid="other", state_check="full", allowed="[counting]")
+    assert dropped.outcome is ApplyOutcome.CONVERGED
+    assert running.may_drop()
+    running.counts.unlink(missing_ok=True)
+    unseen = running.apply(label="unseen")
+    assert unseen.outcome is ApplyOutcome.ROLLED_BACK, "nobody looked beforehand, and the service refused"
+    assert not running.may_drop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from scurry.model.errors import ArtifactError, PlanOutdated, ScurryError, Target
 from scurry.model.observed import CheckpointCounts, Job, JobState
 from scurry.model.project import ManagedTarget
 from scurry.model.values import SecretRef
-from scurry.targets.managed import code, configuration
+from scurry.targets.managed import code, configuration, logs
 from scurry.targets.managed.configuration import Wished, created, troubles, updated
 from scurry.targets.managed.faults import Answered, calling
 from scurry.targets.managed.marking import Mark, mark_in
@@ -339,6 +340,35 @@ def test_a_restart_loop_is_one_while_the_count_rises() -> None:
 
 def test_a_checkpoint_that_never_was_is_none() -> None:
     assert not news(fullRestarts=[(1, 0.0)], lastCheckpointDuration=[(1, -1.0)]).checkpoint
+
+
+# Logs
+
+
+def event(second: int, message: str, trace: str = "") -> dict[str, Any]:
+    told = {"message": message, "logger": "a.b.Task", "messageType": "WARN", "throwableInformation": trace}
+    return {"timestamp": (int(BEGUN.timestamp()) + second) * 1000, "message": json.dumps(told)}
+
+
+def test_each_restart_is_told_with_what_a_task_failed_with_before_it() -> None:
+    trace = "java.lang.RuntimeException: outer\n\tat a.B.c(B.java:1)\nCaused by: java.lang.IllegalStateException: {}\n"
+    restarts = [event(second, "Job orders switched from state RUNNING to RESTARTING.") for second in (10, 20)]
+    failed = [event(9, "to FAILED", trace.format("first")), event(19, "to FAILED", trace.format("second"))]
+    newest, oldest = logs.failures_in(restarts, failed)
+    assert (newest.at, oldest.at) == (BEGUN + timedelta(seconds=20), BEGUN + timedelta(seconds=10))
+    assert "second" in newest.message
+    assert "first" in oldest.message
+    (untold,) = logs.failures_in(restarts[:1], [])
+    assert untold.message.endswith("to RESTARTING.")
+
+
+def test_events_are_shown_as_flinks_own_log_has_them() -> None:
+    assert logs.lines_of(event(0, "it failed", "x.Y: z\n\tat a.B")) == [
+        "2026-01-02 03:04:05.000 WARN  Task - it failed",
+        "x.Y: z",
+        "\tat a.B",
+    ]
+    assert logs.lines_of({"timestamp": int(BEGUN.timestamp() * 1000), "message": "no json"})[0].endswith("no json")
 
 
 # Health

@@ -181,6 +181,13 @@ class RunsFlink(Protocol):
 
 
 @runtime_checkable
+class HidesSnapshots(RunsFlink, Protocol):
+    """What a target is, too, if it runs Flink and nobody but itself can read its snapshots. Only looks."""
+
+    hides_snapshots: bool
+
+
+@runtime_checkable
 class TellsFormats(Protocol):
     """What a target is, too, if the format of a savepoint depends on the job. Only looks."""
 
@@ -354,6 +361,7 @@ __all__ = [
     "AsksPrograms",
     "Clock",
     "Heals",
+    "HidesSnapshots",
     "Journal",
     "KeepsLogs",
     "KeepsUploads",

@@ -189,6 +189,8 @@ class Checking:
             artifacts=context.artifacts,
             runtimes=self.services.runtimes,
             reporter=self.services.reporter,
+            cluster={"state.backend.type": "rocksdb"},
+            as_known=True,  # when the plan was made it was asked, as it is asked here
         )
         try:
             return len(wished_graph(desired, asking).graph.operators)

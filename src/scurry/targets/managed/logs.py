@@ -17,15 +17,19 @@ from scurry.model.errors import TargetError
 from scurry.model.observed import JobFailure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scurry.targets.managed.aws import Aws
     from scurry.targets.managed.service import Application
 
-_RESTARTS = '"to RESTARTING"'
-"""what `DefaultExecutionGraph` logs once for each restart"""
+_RESTARTS, _FAILURES = '"to RESTARTING"', '"to FAILED"'
+"""what `DefaultExecutionGraph` logs once for each restart, and what tasks log with why they failed"""
 _MOST, _PAGES = 16, 5
 _AGAIN_S, _SOON_S = 5.0, 1.0
 _CAUSES = 8000
 _ROOT = 500
+_SKEW_MS = 1000
+"""JobManager and TaskManagers write to one stream, each by its own clock"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +77,13 @@ class Failures:
         return found
 
     def _read(self, stream: Stream, since: datetime) -> tuple[JobFailure, ...]:
+        restarts = self._events(stream, since, _RESTARTS)
+        return failures_in(restarts, self._events(stream, since, _FAILURES) if restarts else [])
+
+    def _events(self, stream: Stream, since: datetime, pattern: str) -> list[dict[str, Any]]:
+        """Return the events of a pattern, oldest first."""
         token: dict[str, str] = {}
-        found: list[JobFailure] = []
+        found: list[dict[str, Any]] = []
         for _ in range(_PAGES):
             answer = self.aws.call(
                 "logs",
@@ -82,23 +91,30 @@ class Failures:
                 logGroupName=stream.group,
                 logStreamNames=[stream.name],
                 startTime=int(since.timestamp() * 1000),
-                filterPattern=_RESTARTS,
+                filterPattern=pattern,
                 **token,
             )
-            found += [failure_in(event) for event in answer.get("events", ())]
+            found += answer.get("events", ())
             if not answer.get("nextToken"):
                 break
             token = {"nextToken": answer["nextToken"]}
-        return tuple(sorted(found, key=lambda failure: failure.at, reverse=True)[:_MOST])
+        return sorted(found, key=lambda event: int(event["timestamp"]))
 
 
-def failure_in(event: dict[str, Any]) -> JobFailure:
-    """Return the failure that an event of a restart tells of."""
-    told = _members(event)
-    trace = _text(told.get("throwableInformation"))
+def failures_in(restarts: Sequence[dict[str, Any]], failed: Sequence[dict[str, Any]]) -> tuple[JobFailure, ...]:
+    """Return a failure for each restart, newest first, with what a task failed with last before it."""
+    found = []
+    for restart in restarts[-_MOST:]:
+        before = [event for event in failed if event["timestamp"] <= restart["timestamp"] + _SKEW_MS]
+        traces = [trace for event in before if (trace := _text(_members(event).get("throwableInformation")))]
+        found.append(_failure(restart, traces[-1] if traces else ""))
+    return tuple(reversed(found))
+
+
+def _failure(restart: dict[str, Any], trace: str) -> JobFailure:
     return JobFailure(
-        at=datetime.fromtimestamp(event["timestamp"] / 1000, UTC),
-        message=(explain(trace).message if trace else _text(told.get("message")))[:_ROOT],
+        at=datetime.fromtimestamp(restart["timestamp"] / 1000, UTC),
+        message=(explain(trace).message if trace else _text(_members(restart).get("message")))[:_ROOT],
         causes="\n".join(str(cause) for cause in parse(trace))[:_CAUSES],
         where=thrown_at(trace),
     )

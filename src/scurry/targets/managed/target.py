@@ -47,6 +47,7 @@ class ManagedTarget:
     """One account and region. Makes no call before it is asked something."""
 
     kind = "managed"
+    hides_snapshots = True
 
     def __init__(self, name: str, aws: Aws, settings: Settings, services: TargetServices) -> None:
         self.name = name
@@ -90,6 +91,10 @@ class ManagedTarget:
     def settings(self, job_id: str) -> Mapping[str, str]:
         """Return a job's Flink options as far as the service shows them."""
         return options_of(self._running(job_id))
+
+    def defaults(self, flink_version: str) -> Mapping[str, str]:
+        """Return the Flink options that the service sets for every job, as far as they decide what state there is."""
+        return {"state.backend.type": "rocksdb"}
 
     def left_by(self, job: Job) -> tuple[Snapshot, ...]:
         """Return the snapshots of a job and of those before it, newest first."""
