@@ -134,7 +134,7 @@ def test_an_application_in_a_vpc_is_changed_while_it_does_not_run(
     configuration = detail["ApplicationConfigurationDescription"]
     assert sorted(configuration["VpcConfigurationDescriptions"][0]["SubnetIds"]) == ["subnet-1", "subnet-2"]
     tags = clients.service.list_tags_for_resource(ResourceARN=detail["ApplicationARN"])["Tags"]
-    assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "data", "scurry:owner": "terraform"}
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "data", "scurry-owner": "terraform"}
     assert terraform.outputs()["kpus"] == 3
 
     given |= {"vpc": None, "runtime_environment": "FLINK-1_20", "tags": {}, "snapshots_enabled": False}

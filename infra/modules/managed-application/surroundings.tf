@@ -8,7 +8,7 @@ locals {
   partition = data.aws_partition.this.partition
   account   = data.aws_caller_identity.this.account_id
   region    = data.aws_region.this.name
-  tags      = merge(var.tags, { "scurry:owner" = var.owner })
+  tags      = merge(var.tags, { "scurry-owner" = var.owner })
 
   makes_bucket = var.bucket == null
   bucket       = local.makes_bucket ? aws_s3_bucket.code[0].id : var.bucket
