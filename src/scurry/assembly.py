@@ -190,7 +190,11 @@ class Assembly:
         from scurry.preflight import Preflight
 
         programs = FlinkPrograms(
-            secrets=self.secrets, store=self.store, runtimes=self.runtimes, reporter=self._reporter
+            secrets=self.secrets,
+            store=self.store,
+            runtimes=self.runtimes,
+            reporter=self._reporter,
+            services=frozenset(name for name, each in self.project.all_targets().items() if each.kind == "managed"),
         )
         snapshots = SnapshotFiles(secrets=self.secrets)
         return Preflight(snapshots=snapshots, programs=programs, reporter=self._reporter, clock=self._clock)

@@ -90,12 +90,14 @@ class FlinkPrograms:
     store: ArtifactStore
     runtimes: Runtimes
     reporter: Reporter
+    services: frozenset[str] = frozenset()
+    """names of the targets that are the managed service: properties are elsewhere there"""
 
     def graph(self, desired: Desired, defaults: Mapping[str, str], *, as_known: bool = False) -> JobGraph:
         """Return a program's operators. Raises `ProgramFailed`, `ArtifactError`, `RuntimeUnavailable`."""
         from scurry.targets.job_graphs import wished_graph
 
-        return wished_graph(desired, self._asking(defaults, as_known=as_known)).graph
+        return wished_graph(desired, self._asking(desired, defaults, as_known=as_known)).graph
 
     def opened(
         self, desired: Desired, defaults: Mapping[str, str], heads: Sequence[StateHeads], *, backend: str | None
@@ -105,7 +107,7 @@ class FlinkPrograms:
         from scurry.targets.job_graphs import graph_request
 
         answer = probe(
-            graph_request(desired, self._asking(defaults)),
+            graph_request(desired, self._asking(desired, defaults)),
             [OldHeads(operator=old.operator, keyed=old.keyed, not_keyed=old.not_keyed) for old in heads],
             Opening(backend=backend),
         )
@@ -130,7 +132,7 @@ class FlinkPrograms:
         except ArtifactError:
             return None
 
-    def _asking(self, defaults: Mapping[str, str], *, as_known: bool = False) -> Asking:
+    def _asking(self, desired: Desired, defaults: Mapping[str, str], *, as_known: bool = False) -> Asking:
         from scurry.targets.job_graphs import Asking
 
         return Asking(
@@ -141,6 +143,7 @@ class FlinkPrograms:
             cluster=defaults,
             read_type=_read_type,
             as_known=as_known,
+            of_service=desired.target in self.services,
         )
 
 

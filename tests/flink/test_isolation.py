@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from scurry.flink.isolation import Enclosure, enclosure, plain_environment
+from tests.emulator.clients import is_laid_over
 from tests.flink.local_flink import until
 
 NO_NAMESPACES = bool(subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False).returncode)
@@ -145,6 +146,21 @@ def test_a_network_that_is_allowed_is_there() -> None:
         assert place.output.strip() == os.readlink("/proc/self/ns/net")
         assert not place.fence.network
         assert place.fence.processes
+
+
+@pytest.mark.skipif(not is_laid_over(), reason="this machine allows nothing to be laid over /etc")
+def test_properties_are_where_the_managed_service_has_them_and_only_for_the_program() -> None:
+    there = "/etc/flink/application_properties.json"
+    before = os.path.exists(there)
+    code = f"print(open('{there}').read(), open('/etc/passwd').read() != ''); {ANSWER}"
+    with enclosure() as place:
+        (place.files / "service-properties.json").write_text("[1]")
+        answer = start(place, code)
+        assert place.await_file(answer, timeout_s=30) is None, place.output
+        until(lambda: place.output == "[1] True\n", "it printed", patience_s=30)
+        folder = place.folder
+    assert os.path.exists(there) == before
+    until(lambda: not folder.exists(), "nothing is left", patience_s=30)
 
 
 def test_where_namespaces_are_forbidden_the_program_runs_all_the_same_and_that_is_told(

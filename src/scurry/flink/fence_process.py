@@ -6,8 +6,11 @@ SCRATCH deleted. Two paths that come through it (NUL between them) are a file th
 final name; the command may first come to its end then, within a minute. What fence there is, is written to
 `SCRATCH/fence`, and the command's exit code to `SCRATCH/ended`. It gets our standard input and output.
 
-Linux only: namespaces of processes and of the network, which is the loopback then. Where they are forbidden, the
-command runs without, in a session of its own.
+A file `SCRATCH/files/service-properties.json` is at `/etc/flink/application_properties.json` for the command, as on
+Amazon's managed service.
+
+Linux only: namespaces of processes and of the network, which is the loopback then, and of mounts. Where they are
+forbidden, the command runs without, in a session of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +31,9 @@ import time
 # sched.h, linux/if.h, linux/sockios.h, linux/prctl.h
 _NEW_USER, _NEW_PID, _NEW_NETWORK = 0x10000000, 0x20000000, 0x40000000
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1
+_NEW_MOUNTS, _PRIVATE = 0x20000, 0x44000  # sys/mount.h: MS_PRIVATE | MS_REC
 _SET_PARENT_DEATH_SIGNAL = 1
+_PROPERTIES = "service-properties.json"
 _MOST_OUTPUT = 512 << 20
 """bytes of any file that the command writes: what a program prints must not fill the disk"""
 _RELEASED_FOR_S = 60
@@ -42,6 +47,8 @@ def main(arguments: list[str]) -> None:
     woken = _wake_for_children()
     child = os.fork()
     if not child:
+        with contextlib.suppress(OSError):
+            _lay_over(scratch)
         _become(arguments[3:], parent=ours, lifeline=lifeline)
     _watch(child, lifeline, woken, scratch)
     _kill(child)
@@ -94,6 +101,35 @@ def _unshare(*, network: bool) -> None:
             request = fcntl.ioctl(any_socket, _GET_FLAGS, struct.pack("16sh22x", b"lo", 0))
             (flags,) = struct.unpack_from("h", request, 16)
             fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sh22x", b"lo", flags | _UP))
+
+
+def _lay_over(scratch: str) -> None:
+    """Lay the properties over `/etc`, for this process and what it starts. Raises `OSError` where that is forbidden."""
+    given = os.path.join(scratch, "files", _PROPERTIES)
+    if not os.path.exists(given) or not sys.platform.startswith("linux"):
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_NEW_MOUNTS):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    place = os.path.join(scratch, "etc")
+    os.mkdir(place)
+    _mount(libc, "none", "/", None, _PRIVATE, None)
+    _mount(libc, "tmpfs", place, "tmpfs", 0, None)
+    upper, work = os.path.join(place, "upper"), os.path.join(place, "work")
+    os.makedirs(os.path.join(upper, "flink"))
+    os.mkdir(work)
+    shutil.copyfile(given, os.path.join(upper, "flink", "application_properties.json"))
+    layers = f"lowerdir=/etc,upperdir={upper},workdir={work}"
+    try:
+        _mount(libc, "overlay", "/etc", "overlay", 0, f"userxattr,{layers}")
+    except OSError:
+        _mount(libc, "overlay", "/etc", "overlay", 0, layers)
+
+
+def _mount(libc: ctypes.CDLL, source: str, place: str, kind: str | None, flags: int, options: str | None) -> None:
+    texts = [text.encode() if text is not None else None for text in (source, place, kind, options)]
+    if libc.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _become(command: list[str], *, parent: int, lifeline: int) -> None:

@@ -32,6 +32,8 @@ _OF_THE_CLUSTER = (
     *("high-availability", "cluster.", "akka.", "pekko.", "io.tmp.dirs", "process.", "kubernetes.", "yarn."),
 )
 """options of a cluster's processes, which say nothing about a job"""
+SERVICE_PROPERTIES = "service-properties.json"
+"""what `fence_process.py` lays over `/etc`"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +51,14 @@ class Asking:
     """as the program answered when it was last asked, if it ever was"""
     timeout_s: float = TIME_LIMIT_S
     network: bool = False
+    of_service: bool = False
+    """its properties are where Amazon's managed service has them, if this machine allows that"""
 
 
 def graph_request(desired: Desired, asking: Asking) -> GraphRequest:
     """Return what the wish's program is asked. Raises `ArtifactError`, `SecretMissing`, `RuntimeUnavailable`."""
     runtimes = asking.runtimes
-    delivery = _Apart(runtimes=runtimes, reporter=asking.reporter)
+    delivery = _Apart(runtimes=runtimes, reporter=asking.reporter, of_service=asking.of_service)
     program = make_program(desired, secrets=asking.secrets, artifacts=asking.artifacts, delivery=delivery)
     below = {key: value for key, value in asking.cluster.items() if not key.startswith(_OF_THE_CLUSTER)}
     request = program.request
@@ -89,12 +93,15 @@ class _Apart:
 
     runtimes: Runtimes
     reporter: Reporter
+    of_service: bool = False
     files: dict[str, bytes] = field(default_factory=dict, repr=False)
 
     def properties(self, desired: Desired, resolve: Resolving) -> Properties:
         if not desired.properties:
             return Properties()
         self.files[PROPERTIES_FILE] = properties_content(desired, resolve)
+        if self.of_service:
+            self.files[SERVICE_PROPERTIES] = self.files[PROPERTIES_FILE]
         return delivered_at(f"{FILES}/{PROPERTIES_FILE}", desired, resolve)
 
     def python(self, desired: Desired, archive: Path) -> DeliveredPython:

@@ -190,7 +190,7 @@ class Checking:
             runtimes=self.services.runtimes,
             reporter=self.services.reporter,
             cluster={"state.backend.type": "rocksdb"},
-            as_known=True,  # when the plan was made it was asked, as it is asked here
+            of_service=True,
         )
         try:
             return len(wished_graph(desired, asking).graph.operators)
