@@ -96,6 +96,14 @@ class TestReadsAreTriedAgain:
         assert server.connections == 1
 
 
+def test_what_is_no_number_is_none_of_a_metrics_figures() -> None:
+    """Seen: `busyTimeMsPerSecond` of a source before FLIP-27, in the words that Jackson has for it."""
+    told = '[{"id": "busy", "min": "NaN", "max": "-Infinity", "sum": 0.0}, {"id": "in", "min": 1, "max": 2, "sum": 3}]'
+    with serving(whole(200, told)) as server, client(server.url) as rest:
+        found = rest.vertex_metrics("a" * 32, "b" * 32, "busy", "in")
+    assert [(each.id, each.min, each.max, each.sum) for each in found] == [("busy", None, None, 0.0), ("in", 1, 2, 3)]
+
+
 class TestTime:
     def test_a_silent_server_is_given_up_in_time(self) -> None:
         with serving() as server:

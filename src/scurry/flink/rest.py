@@ -5,6 +5,7 @@ Reads are tried again for a moment when an answer is lost; everything else is se
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -184,10 +185,17 @@ class FlinkRest:
         return tuple(number for metric in metrics if (number := _number(metric.value)) is not None)
 
     def vertex_metrics(self, job_id: str, vertex_id: str, *names: str) -> tuple[answers.VertexMetric, ...]:
-        """Return least, greatest and sum over a vertex's subtasks; without names, which metrics there are."""
+        """Return least, greatest and sum over a vertex's subtasks; without names, which metrics there are.
+
+        What is no number (`"NaN"`) is None.
+        """
         query = f"?{urlencode({'get': ','.join(names), 'agg': 'min,max,sum'}, safe=',')}" if names else ""
         path = f"/jobs/{job_id}/vertices/{vertex_id}/subtasks/metrics{query}"
-        return self._get(path, tuple[answers.VertexMetric, ...])
+        told = self._get(path, tuple[answers.VertexMetricAnswer, ...])
+        return tuple(
+            answers.VertexMetric(id=each.id, min=_number(each.min), max=_number(each.max), sum=_number(each.sum))
+            for each in told
+        )
 
     def resource_requirements(self, job_id: str) -> dict[str, answers.VertexRequirement]:
         """Return what the vertices ask for. Raises `RejectedByTarget` where the scheduler is not the adaptive one."""
@@ -300,8 +308,10 @@ def _numbers(metrics: tuple[answers.Metric, ...]) -> dict[str, float]:
     return {metric.id: number for metric in metrics if (number := _number(metric.value)) is not None}
 
 
-def _number(text: str | None) -> float | None:
+def _number(told: float | str | None) -> float | None:
+    """None for what is none: a text, `NaN`, and infinity, which Flink has where it divided by nothing."""
     try:
-        return float(text or "")
+        number = float("" if told is None else told)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

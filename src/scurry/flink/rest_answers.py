@@ -393,6 +393,15 @@ class VertexMetric(msgspec.Struct, frozen=True, kw_only=True):
     sum: float | None = None
 
 
+class VertexMetricAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The same as Flink writes it: Jackson has words for what is no number, as the busy time of an older source is."""
+
+    id: str
+    min: float | str | None = None
+    max: float | str | None = None
+    sum: float | str | None = None
+
+
 class ParallelismRange(msgspec.Struct, frozen=True, kw_only=True):
     """Least and greatest parallelism of a vertex."""
 
