@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
+import sys
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.exceptions as aws
@@ -14,17 +17,25 @@ import pytest
 
 from scurry.engine import health
 from scurry.model.desired import Artifact, ArtifactKind, Desired, HealthPolicy
-from scurry.model.errors import ArtifactError, PlanOutdated, ScurryError, TargetUnavailable, TargetUnsuitable
+from scurry.model.errors import (
+    ArtifactError,
+    MissingExtra,
+    PlanOutdated,
+    ScurryError,
+    TargetUnavailable,
+    TargetUnsuitable,
+)
 from scurry.model.observed import CheckpointCounts, Job, JobState
 from scurry.model.project import ManagedTarget
 from scurry.model.values import SecretRef
-from scurry.targets.managed import code, configuration, logs
+from scurry.targets.managed import code, configuration, connect, logs
 from scurry.targets.managed.configuration import Wished, created, troubles, updated
 from scurry.targets.managed.faults import Answered, calling
 from scurry.targets.managed.marking import Mark, mark_in
 from scurry.targets.managed.metrics import Asked, Metrics
 from scurry.targets.managed.runs import Run
 from scurry.targets.managed.service import Application, Operation, location_of, parts_of
+from tests.targets.rest_rig import SystemTime
 
 JAR = Artifact(kind=ArtifactKind.JAR, digest=f"sha256:{'a' * 64}", file_name="orders.jar", size_bytes=1)
 ZIP = Artifact(kind=ArtifactKind.PYTHON, digest=f"sha256:{'b' * 64}", file_name="count.zip", size_bytes=1)
@@ -244,6 +255,40 @@ def test_code_that_cannot_be_read_is_told_with_whose_right_is_missing() -> None:
     with pytest.raises(Answered) as caught, calling("msf", "x"):
         raise answered("InvalidArgumentException", text)
     assert "s3:GetObject" in (caught.value.hint or "")
+
+
+def connected(folder: Path, **settings: Any) -> Any:
+    rig: Any = SimpleNamespace(
+        root=folder, directory=folder, secrets=None, artifacts=None, clock=SystemTime(), reporter=None, runtimes=None
+    )
+    return connect("msf", {"region": "us-east-1", **settings}, rig)
+
+
+def test_an_endpoint_that_is_down_is_an_observation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scurry.targets.managed.aws._ATTEMPTS", 1)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    target = connected(tmp_path, endpoint=f"http://127.0.0.1:{port}")
+    seen = target.observe("orders", ())
+    assert (seen.reachable, seen.unsuitable) == (False, False)
+    assert "does not answer" in seen.unreachable_because
+    with pytest.raises(TargetUnavailable):
+        target.survey()
+
+
+def test_without_boto3_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(MissingExtra, match="'managed'"):
+        connected(tmp_path).survey()
+
+
+def test_connecting_imports_nothing_of_awss(tmp_path: Path) -> None:
+    code = (
+        "import sys, scurry.targets.managed\nassert not {'boto3', 'botocore'} & set(sys.modules), 'imported too early'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_snapshots_location_is_read_back() -> None:
