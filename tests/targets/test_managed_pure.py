@@ -284,6 +284,16 @@ def test_without_boto3_it_says_what_to_install(tmp_path: Path, monkeypatch: pyte
         connected(tmp_path).survey()
 
 
+def test_only_aws_has_a_console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    assert connected(tmp_path).aws.is_amazons
+    assert connected(tmp_path, region="cn-north-1").aws.is_amazons
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    assert not connected(tmp_path).aws.is_amazons
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    assert not connected(tmp_path, endpoint="http://127.0.0.1:4566").aws.is_amazons
+
+
 def test_connecting_imports_nothing_of_awss(tmp_path: Path) -> None:
     code = (
         "import sys, scurry.targets.managed\nassert not {'boto3', 'botocore'} & set(sys.modules), 'imported too early'"

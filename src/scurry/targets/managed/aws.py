@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from scurry.model.errors import MissingExtra
 from scurry.targets.managed.faults import calling
@@ -21,7 +22,7 @@ class Aws:
 
     def __init__(self, target: str, *, region: str | None, profile: str | None, endpoint: str | None) -> None:
         self.target = target
-        self.endpoint = endpoint
+        self._endpoint = endpoint
         self._asked_region = region
         self._profile = profile
         self._clients: dict[str, Any] = {}
@@ -31,13 +32,19 @@ class Aws:
         """The region that calls go to."""
         return str(self.client("kinesisanalyticsv2").meta.region_name)
 
+    @property
+    def is_amazons(self) -> bool:
+        """Whether calls go to AWS itself: an emulator may be named in the environment, too."""
+        host = urlsplit(str(self.client("kinesisanalyticsv2").meta.endpoint_url)).hostname or ""
+        return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
     def client(self, service: str) -> Any:
         """Return boto3's client of a service. Raises `MissingExtra`, `TargetUnsuitable`."""
         if service not in self._clients:
             from botocore.config import Config
 
             session = self._session
-            style = {"addressing_style": "path"} if self.endpoint else {}
+            style = {"addressing_style": "path"} if self._endpoint else {}
             config = Config(
                 retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
                 connect_timeout=_CONNECT_S,
@@ -46,7 +53,7 @@ class Aws:
                 user_agent_extra="scurry",
             )
             with calling(self.target, service):
-                self._clients[service] = session.client(service, endpoint_url=self.endpoint, config=config)
+                self._clients[service] = session.client(service, endpoint_url=self._endpoint, config=config)
         return self._clients[service]
 
     def call(self, service: str, operation: str, **request: Any) -> dict[str, Any]:

@@ -170,7 +170,7 @@ class ManagedTarget:
             flink_version=series_of(found.runtime),
             drifted=drifted(self._service, run) if job and is_own and not self._is_terraforms else (),
             retained=(*own, *older),
-            ui_url=None if self.aws.endpoint else self._console(name),
+            ui_url=self._console(name) if self.aws.is_amazons else None,
         )
 
     def _pace(self, name: str) -> None:
