@@ -88,6 +88,12 @@ class Plain:
         """What the service says of the application."""
         return str(self.detail()["ApplicationStatus"])
 
+    def started_from(self) -> str:
+        """What the service was told to start from: the name of a snapshot, or how it is to be found."""
+        run = self.detail()["ApplicationConfigurationDescription"]["RunConfigurationDescription"]
+        restore = run["ApplicationRestoreConfigurationDescription"]
+        return str(restore.get("SnapshotName", restore["ApplicationRestoreType"]))
+
     def snapshot(self, name: str) -> None:
         """Take a snapshot by hand, and wait until it is whole."""
         self.service.create_application_snapshot(ApplicationName=NAME, SnapshotName=name)

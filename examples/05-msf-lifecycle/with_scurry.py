@@ -14,12 +14,15 @@ from project import NAME, Project, changed, converged, message_of
 
 
 def make_surroundings() -> None:
-    """The bucket and the role: what infra/modules/managed-application makes with `owner = "scurry"`."""
+    """Bucket, role and log stream: what infra/modules/managed-application makes with `owner = "scurry"`."""
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="totals-code")
     s3.put_bucket_versioning(Bucket="totals-code", VersioningConfiguration={"Status": "Enabled"})
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "kinesisanalytics.amazonaws.com"}}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    logs = boto3.client("logs")
+    logs.create_log_group(logGroupName="/totals")
+    logs.create_log_stream(logGroupName="/totals", logStreamName=NAME)
     boto3.client("iam").create_role(RoleName="totals", AssumeRolePolicyDocument=document)
 
 
@@ -91,13 +94,14 @@ def b07_restarts_in_a_loop(project: Project) -> str:
     assert applied["outcome"] == "rolled_back", applied
     assert project.output.keeps_state(since)
     project.edit("totals-loop.jar", "totals-1.jar")
-    return f"rolled back by the same command: {project.service_status}, with its state"
+    why = "told" if "price is missing" in message_of(applied) else "not told"
+    return f"rolled back by the same command, the cause {why}: {project.service_status}, with its state"
 
 
 def b08_parallelism_and_its_quota(project: Project) -> str:
-    project.edit("parallelism: 1", "parallelism: 130")
+    project.edit("parallelism: 1", "parallelism: 65")
     refused = message_of(project.apply())
-    project.edit("parallelism: 130", "parallelism: 2")
+    project.edit("parallelism: 65", "parallelism: 2")
     since = project.output.lines()
     converged(project.apply())
     assert project.output.keeps_state(since)

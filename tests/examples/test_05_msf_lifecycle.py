@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from scurry.emulator.endpoint import Emulator, Settings
+from scurry.flink.runtimes import Runtimes
+from scurry.model.reporting import SilentReporter
 from tests.emulator.clients import is_laid_over
 from tests.emulator.terraform_cli import MISSING, is_installed, provider
-from tests.examples.stage import SCURRY, Stage
+from tests.examples.stage import Stage
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "terraform-alone.md"
 SITUATIONS = [f"B{number}" for number in range(1, 14)]
-COMMAND = (SCURRY, "emulate", "msf", "--ephemeral", "--metrics-every", "0.5", "--", sys.executable, "lifecycle.py")
 
 pytestmark = [
     pytest.mark.flink,
@@ -28,17 +30,20 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> str:
+def told(tmp_path_factory: pytest.TempPathFactory, runtimes: Runtimes) -> str:
     """What the example tells: both ways at the same time on one emulator, or scurry's alone without Terraform."""
     folder = tmp_path_factory.mktemp("lifecycle")
     stage = Stage("05-msf-lifecycle", folder / "stage")
-    environment = {name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"}
-    with ExitStack() as entered:
-        attached = entered.enter_context(provider(folder, {})) if is_installed() else {}
+    emulator = Emulator(Settings(directory=folder / "emulator", metrics_s=0.5), runtimes, SilentReporter())
+    with emulator.serving(), ExitStack() as entered:
+        attached, ways = {}, ["scurry"]
+        if is_installed():
+            attached, ways = entered.enter_context(provider(folder, emulator.environment)), []
+        environment = {name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"}
         done = subprocess.run(
-            [*COMMAND, *(() if is_installed() else ("scurry",))],
+            [sys.executable, "lifecycle.py", *ways],
             cwd=stage.folder,
-            env={**environment, **attached},
+            env={**environment, **emulator.environment, **attached},
             capture_output=True,
             text=True,
             check=False,

@@ -92,7 +92,7 @@ resource "aws_kinesisanalyticsv2_application" "totals" {
         configuration_type   = "CUSTOM"
         auto_scaling_enabled = false
         parallelism          = var.parallelism
-        parallelism_per_kpu  = 2
+        parallelism_per_kpu  = 1
       }
     }
 
