@@ -61,6 +61,9 @@ def test_a_command_that_is_not_there_is_told(desk: Desk) -> None:
     result = desk.process("emulate", "msf", "--ephemeral", "--", "no-such-command")
     assert result.code == 2
     assert "'no-such-command' cannot be run: No such file or directory" in result.err
+    rule = desk.run("emulate", "msf", "--autoscale", "often")
+    assert rule.code == 2
+    assert "--autoscale is two numbers of seconds, as 60,600; not 'often'" in rule.err
     both = desk.run("emulate", "msf", "--ephemeral", "--state", "x")
     assert "--state keeps what --ephemeral does not" in both.err
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ from typing import Any
 import boto3
 
 from scurry.emulator import properties as properties_file
+from tests.flink.local_flink import until
 
 ROLE = "arn:aws:iam::123456789012:role/service"
-_PATIENCE_S = 120.0
 
 
 def is_laid_over() -> bool:
@@ -87,15 +86,13 @@ class Clients:
 
     def ended(self, name: str, operation: str) -> dict[str, Any]:
         """Wait for an operation's end, and return its details."""
-        until = time.monotonic() + _PATIENCE_S
-        while time.monotonic() < until:
-            found: dict[str, Any] = self.service.describe_application_operation(
-                ApplicationName=name, OperationId=operation
-            )["ApplicationOperationInfoDetails"]
-            if found["OperationStatus"] != "IN_PROGRESS":
-                return found
-            time.sleep(0.1)
-        raise AssertionError(f"operation {operation} of {name} has not ended: {self.status(name)}")
+
+        def found() -> dict[str, Any]:
+            answer = self.service.describe_application_operation(ApplicationName=name, OperationId=operation)
+            return dict(answer["ApplicationOperationInfoDetails"])
+
+        until(lambda: found()["OperationStatus"] != "IN_PROGRESS", f"operation {operation} of {name} ends")
+        return found()
 
     def start(self, name: str, **run: Any) -> dict[str, Any]:
         """Start, and wait for the end of that."""
@@ -117,26 +114,22 @@ class Clients:
     def snapshot(self, name: str, snapshot: str) -> dict[str, Any]:
         """Take a snapshot, and wait until it is whole or not."""
         self.service.create_application_snapshot(ApplicationName=name, SnapshotName=snapshot)
-        until = time.monotonic() + _PATIENCE_S
-        while time.monotonic() < until:
-            found: dict[str, Any] = self.service.describe_application_snapshot(
-                ApplicationName=name, SnapshotName=snapshot
-            )["SnapshotDetails"]
-            if found["SnapshotStatus"] != "CREATING":
-                return found
-            time.sleep(0.1)
-        raise AssertionError(f"snapshot {snapshot} is not whole")
+
+        def found() -> dict[str, Any]:
+            answer = self.service.describe_application_snapshot(ApplicationName=name, SnapshotName=snapshot)
+            return dict(answer["SnapshotDetails"])
+
+        until(lambda: found()["SnapshotStatus"] != "CREATING", f"snapshot {snapshot} is whole")
+        return found()
 
     def remove(self, name: str) -> None:
         """Delete an application, and wait until it is gone."""
         self.service.delete_application(ApplicationName=name, CreateTimestamp=self.detail(name)["CreateTimestamp"])
-        until = time.monotonic() + _PATIENCE_S
-        while time.monotonic() < until:
-            names = [each["ApplicationName"] for each in self.service.list_applications()["ApplicationSummaries"]]
-            if name not in names:
-                return
-            time.sleep(0.1)
-        raise AssertionError(f"{name} is still there")
+        until(lambda: name not in self.names(), f"{name} is gone")
+
+    def names(self) -> list[str]:
+        """Return the names of the applications."""
+        return [each["ApplicationName"] for each in self.service.list_applications()["ApplicationSummaries"]]
 
 
 def code_in_s3(key: str) -> dict[str, Any]:

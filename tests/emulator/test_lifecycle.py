@@ -16,6 +16,7 @@ from scurry.emulator.endpoint import Emulator, Settings
 from scurry.flink.runtimes import Runtimes
 from scurry.model.reporting import SilentReporter
 from tests.emulator.clients import Clients, custom_flink, is_laid_over, properties
+from tests.flink.local_flink import until
 
 pytestmark = [
     pytest.mark.flink,
@@ -35,13 +36,12 @@ def configuration(clients: Clients, jar: Path, counts: Path, **values: str) -> d
 
 def counted(counts: Path, *, beyond: int = 0) -> list[int]:
     """Wait for a count that is greater, and return all of them."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        found = [int(line) for line in counts.read_text().split()] if counts.exists() else []
-        if found and found[-1] > beyond:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"no count beyond {beyond}")
+
+    def found() -> list[int]:
+        return [int(line) for line in counts.read_text().split()] if counts.exists() else []
+
+    until(lambda: [count for count in found()[-1:] if count > beyond], f"a count beyond {beyond}")
+    return found()
 
 
 def change(counts: Path, **values: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def test_state_goes_along_through_snapshot_update_stop_and_restore(
     assert run["ApplicationRestoreConfigurationDescription"] == {
         "ApplicationRestoreType": "RESTORE_FROM_LATEST_SNAPSHOT"
     }
-    counted(counts, beyond=50)
+    before = counted(counts, beyond=50)[-1]
     assert clients.snapshot(name, "first")["SnapshotStatus"] == "READY"
     at_snapshot = counted(counts)[-1]
 
@@ -93,7 +93,7 @@ def test_state_goes_along_through_snapshot_update_stop_and_restore(
     counts.unlink()
     restore = {"ApplicationRestoreType": RESTORED, "SnapshotName": "first"}
     clients.start(name, ApplicationRestoreConfiguration=restore)
-    assert at_snapshot - 40 <= counted(counts)[0] <= at_snapshot + 40, "it went on from that snapshot"
+    assert before <= counted(counts)[0] <= at_snapshot + 40, "it went on from that snapshot"
     clients.stop(name, force=True)
     counts.unlink()
     clients.start(name, ApplicationRestoreConfiguration={"ApplicationRestoreType": "SKIP_RESTORE_FROM_SNAPSHOT"})
@@ -127,17 +127,20 @@ def test_a_restart_loop_runs_and_refuses_what_needs_a_snapshot(
     clients.create(name, **configuration(clients, jar, counts, fail="record"))
     assert clients.start(name)["OperationStatus"] == "SUCCESSFUL"
     assert clients.status(name) == "RUNNING"
-    until = time.monotonic() + 30
-    refused: ClientError | None = None
-    while refused is None and time.monotonic() < until:
+    refused: list[ClientError] = []
+
+    def is_refused() -> bool:
         try:
             clients.service.create_application_snapshot(ApplicationName=name, SnapshotName=f"s{time.time():.3f}")
         except ClientError as error:
-            if error.response["Error"]["Code"] != "LimitExceededException":
-                refused = error
-    assert refused is not None
-    assert refused.response["Error"]["Code"] == "InvalidApplicationConfigurationException"
-    assert "The application is currently experiencing downtime" in refused.response["Error"]["Message"]
+            refused[:] = [error]
+            return bool(error.response["Error"]["Code"] != "LimitExceededException")
+        return False
+
+    until(is_refused, "a snapshot is refused")
+    told = refused[0].response["Error"]
+    assert told["Code"] == "InvalidApplicationConfigurationException"
+    assert "The application is currently experiencing downtime" in told["Message"]
     disabled = {"ApplicationSnapshotConfigurationUpdate": {"SnapshotsEnabledUpdate": False}}
     update = change(counts)
     update["ApplicationConfigurationUpdate"] |= disabled
@@ -210,10 +213,24 @@ def test_a_bounded_job_that_ends_makes_the_application_ready(
 ) -> None:
     clients.create(name, **configuration(clients, jar, counts, bounded="true"))
     clients.start(name)
-    until = time.monotonic() + 60
-    while clients.status(name) != "READY":
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    until(lambda: clients.status(name) == "READY", "the application is READY")
+    clients.remove(name)
+
+
+def test_a_forced_stop_of_a_start_leaves_no_flink_behind(
+    name: str, clients: Clients, jar: Path, counts: Path, emulator: Emulator
+) -> None:
+    clients.create(name, **configuration(clients, jar, counts))
+    started = clients.service.start_application(ApplicationName=name, RunConfiguration={})["OperationId"]
+    place = emulator.lifecycle.records.place(name)
+    assert _flinks(place)
+    assert clients.stop(name, force=True)["OperationStatus"] == "SUCCESSFUL"
+    assert clients.status(name) == "READY"
+    assert clients.ended(name, started)["OperationStatus"] == "CANCELLED"
+    left = [" ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"])]
+    assert [line for line in left if str(place) in line] == []
+    assert clients.start(name)["OperationStatus"] == "SUCCESSFUL"
+    assert counted(counts)[0] == 1
     clients.remove(name)
 
 
@@ -226,7 +243,8 @@ def test_what_ran_runs_again_when_the_emulator_is_started_anew(
         clients = Clients(first.url)
         clients.create(name, **configuration(clients, jar, counts))
         clients.start(name)
-        before = counted(counts, beyond=200)[-1]
+        counted(counts, beyond=200)
+    before = counted(counts)[-1]
     second = Emulator(settings, runtimes, SilentReporter())
     with second.serving():
         Clients(second.url).upload(jar)
@@ -269,20 +287,15 @@ def test_an_emulator_that_is_killed_leaves_nothing_half_done(
         assert clients.status(name) == "READY"
         operations = clients.service.list_application_operations(ApplicationName=name)
         assert [each["OperationStatus"] for each in operations["ApplicationOperationInfoList"]] == ["FAILED"]
-        until = time.monotonic() + 30
-        while any(process.is_running() for process in left):
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        until(lambda: not any(process.is_running() for process in left), "what was left is ended")
 
 
 def _flinks(state: Path) -> list[psutil.Process]:
     """Wait until there are processes of a Flink of that state, and return them."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        found = [
-            each for each in psutil.process_iter(["cmdline"]) if str(state) in " ".join(each.info["cmdline"] or ())
-        ]
-        if flinks := [each for each in found if "org.apache.flink" in " ".join(each.info["cmdline"])]:
-            return flinks
-        time.sleep(0.1)
-    raise AssertionError("no Flink was started")
+
+    def found() -> list[psutil.Process]:
+        processes = [(each, " ".join(each.info["cmdline"] or ())) for each in psutil.process_iter(["cmdline"])]
+        return [each for each, line in processes if str(state) in line and "org.apache.flink" in line]
+
+    until(found, "a Flink is started")
+    return found()

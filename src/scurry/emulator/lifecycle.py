@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from scurry.emulator import configuration, properties
 from scurry.emulator.code import MOST_BYTES
-from scurry.emulator.errors import bad_configuration, in_use, invalid_argument, invalid_request, limit_exceeded
+from scurry.emulator.errors import bad_configuration, in_use, invalid_request, limit_exceeded
 from scurry.emulator.plane import Plane, Shape, is_running
-from scurry.emulator.snapshots import CUSTOM, LATEST, Snapshots, to_restore
+from scurry.emulator.snapshots import Snapshots, described_run, to_restore
 from scurry.emulator.work import Works, added, end
 from scurry.model.errors import ScurryError
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from scurry.model.ports import Reporter
 
 _FORCED = frozenset({"STARTING", "UPDATING", "STOPPING", "AUTOSCALING", "RUNNING", "ROLLING_BACK"})
+_WITHOUT_FLINK = frozenset({"READY", "FORCE_STOPPING", "DELETING"})
 _WATCH_S = 1.0
 _ERROR_LENGTH = 512
 
@@ -92,7 +93,7 @@ class Lifecycle:
         self._check_size(version)
         if "ApplicationCodeConfigurationDescription" not in version.configuration:
             raise bad_configuration(f"The application {application.name} has no code")
-        application.run, application.parallelism = _described_run(run, None), None
+        application.run, application.parallelism = described_run(run, None), None
         restore = to_restore(application, application.run)
         operation = self.works.begin(application, "StartApplication", "STARTING")
 
@@ -133,12 +134,12 @@ class Lifecycle:
         if snapshots:
             self._require_health(application)
         if run is not None and application.run is not None:
-            application.run = _described_run(run, application.run)
+            application.run = described_run(run, application.run)
         wanted = application.run if run is not None else None
         if wanted:
             to_restore(application, wanted)
-        blocks = (configuration.parallelism_block(each.configuration) for each in (before, version))
-        if next(blocks) != next(blocks):
+        told = configuration.parallelism_block
+        if told(version.configuration) != told(before.configuration):
             application.parallelism = None
         application.versions.append(version)
         application.version, application.updated = version.id, time.time()
@@ -299,14 +300,18 @@ class Lifecycle:
         plane.tear_down()
         done = self.works.renew(application)
 
-        def work() -> None:
-            started = self._launch(application, version, restore)
-            with self.works.lock:
-                if self.works.counts(done):
-                    application.job_id = started
-                    self.records.save(application)
+        self.works.run(lambda: self._go_on(application, version, restore, done))
 
-        self.works.run(work)
+    def _go_on(self, application: Application, version: Version, restore: str | None, done: Work) -> None:
+        try:
+            started = self._launch(application, version, restore, done)
+        except ScurryError as error:
+            self._fail(application, added(application, "StartApplication"), done, "READY", error)
+            return
+        with self.works.lock:
+            if self.works.counts(done):
+                application.job_id = started
+                self.records.save(application)
 
     def _watch(self) -> None:
         """A bounded job that came to its end makes its application READY."""
@@ -343,8 +348,10 @@ class Lifecycle:
         try:
             self._run(application, restore, done, operation)
         except ScurryError as error:
+            if not self.works.counts(done):
+                raise
             plane.tear_down()
-            if not configuration.system_rollback(version.configuration) or not self.works.counts(done):
+            if not configuration.system_rollback(version.configuration):
                 raise
             self._roll_back_by_itself(application, before, taken, (error, operation))
 
@@ -379,20 +386,22 @@ class Lifecycle:
     def _run(self, application: Application, restore: str | None, done: Work, operation: Operation) -> None:
         """Start the current version; when it runs, so does the application, and the operation is done."""
         version = application.current
-        if not self.works.counts(done):
-            return
-        job_id = self._launch(application, version, restore)
+        job_id = self._launch(application, version, restore, done)
         with self.works.finishing(done, operation) as alive:
             if alive:
                 application.status, application.job_id = "RUNNING", job_id
                 application.ran.append(version.id)
+        if not alive and application.status in _WITHOUT_FLINK:
+            self._plane(application).tear_down()  # it was stopped by force, or deleted, while this came up
 
-    def _launch(self, application: Application, version: Version, restore: str | None) -> str:
+    def _launch(self, application: Application, version: Version, restore: str | None, done: Work) -> str:
         shape = self._shape(application, version)
         program = self._codes.program(self.records.place(application.name), version, shape.flink_version)
         flink_run = (application.run or {}).get("FlinkRunConfigurationDescription", {})
         allow = bool(flink_run.get("AllowNonRestoredState"))
-        return self._plane(application).start(shape, program, restore=restore, allow_non_restored=allow)
+        return self._plane(application).start(
+            shape, program, restore=restore, allow_non_restored=allow, wanted=lambda: self.works.counts(done)
+        )
 
     def _shape(self, application: Application, version: Version) -> Shape:
         file = properties.write(
@@ -475,16 +484,3 @@ class Lifecycle:
             if otherwise != "RUNNING":
                 application.job_id = None
             self.records.save(application)
-
-
-def _described_run(run: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a `RunConfigurationDescription`. Leaving `AllowNonRestoredState` out makes it false again."""
-    old = (before or {}).get("ApplicationRestoreConfigurationDescription", {"ApplicationRestoreType": LATEST})
-    restore = run.get("ApplicationRestoreConfiguration") or old
-    if restore["ApplicationRestoreType"] != CUSTOM and "SnapshotName" in restore:
-        raise invalid_argument(f"A SnapshotName is only allowed with {CUSTOM}")
-    allow = run.get("FlinkRunConfiguration", {}).get("AllowNonRestoredState", False)
-    return {
-        "ApplicationRestoreConfigurationDescription": dict(restore),
-        "FlinkRunConfigurationDescription": {"AllowNonRestoredState": allow},
-    }

@@ -109,14 +109,14 @@ class LogSender:
 
     def _send(self, application: Application) -> None:
         stream = stream_of(application)
-        for path in self._files(application):
-            try:
+        try:
+            for path in self._files(application):
                 if stream is None:
                     self._tail.skip(path)
                 elif lines := self._tail.lines(path):
                     self._logs.put_events(stream, list(_events(application, lines)))
-            except OSError:
-                continue  # rolled over or deleted at this moment
+        except OSError:
+            return  # rolled over or deleted at this moment: the rest comes the next time
 
     def _files(self, application: Application) -> list[Path]:
         return sorted((self._records.place(application.name) / "flink").glob(f"*/log/*{_SUFFIX}"))

@@ -60,6 +60,8 @@ _OF_PROCESS = (
 )
 _NS = 1e9
 _ORCHESTRATION_KPUS = 1
+_PATIENCE_S = 10.0
+"""with one Flink: the others are waiting"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +209,7 @@ class Sampler:
         if job_id is None:
             return
         try:
-            with plane.rest() as rest:
+            with plane.rest(timeout_s=_PATIENCE_S) as rest:
                 points = self._readings.read(application, job_id, rest)
         except ScurryError:
             return

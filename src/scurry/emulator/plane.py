@@ -21,7 +21,7 @@ from scurry.model.errors import JobNotFound, RejectedByTarget, ScurryError, Targ
 from scurry.model.flink_memory import GIB, MIB
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -104,20 +104,31 @@ class Plane:
         cluster = self._found()
         return cluster.rest_url if cluster else None
 
-    def rest(self) -> FlinkRest:
+    def rest(self, *, timeout_s: float = 30.0) -> FlinkRest:
         """Return a client of the application's Flink, to be closed. Raises `TargetUnavailable` when none runs."""
         cluster = self._found()
         if cluster is None:
             raise TargetUnavailable("the application's Flink does not run")
-        return FlinkRest(RestSettings(url=cluster.rest_url))
+        return FlinkRest(RestSettings(url=cluster.rest_url, timeout_s=timeout_s))
 
-    def start(self, shape: Shape, program: Program, *, restore: str | None, allow_non_restored: bool) -> str:
+    def start(
+        self,
+        shape: Shape,
+        program: Program,
+        *,
+        restore: str | None,
+        allow_non_restored: bool,
+        wanted: Callable[[], bool],
+    ) -> str:
         """Start Flink and the job; return the job's id when all of its tasks run, or it ended, or failed once.
 
-        Raises a `ScurryError` when there is no job: `main` failed, the state does not fit, no Flink of that version.
+        Raises a `ScurryError` when there is no job: `main` failed, the state does not fit, no Flink of that version, or
+        it was not wanted any more.
         """
         with self._at_once:
+            _require(wanted)
             self._cluster = self._clusters.ensure(self._settings(shape))
+        _require(wanted)
         job_id = secrets.token_hex(16)
         with self.rest() as rest:
             uploaded = rest.upload(program.jar, name=program.jar.name)
@@ -219,6 +230,11 @@ class Plane:
                     raise rest.failure(cause, doing="savepoint") if cause else RejectedByTarget("no savepoint")
                 return answer.operation.location
             time.sleep(_POLL_S)
+
+
+def _require(wanted: Callable[[], bool]) -> None:
+    if not wanted():
+        raise RejectedByTarget("the start was given up")
 
 
 def is_running(plane: Plane, job_id: str) -> bool:

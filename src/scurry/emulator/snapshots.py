@@ -110,3 +110,16 @@ def to_restore(application: Application, run: dict[str, Any]) -> str | None:
     if found is None or found.status != "READY":
         raise invalid_argument(f"Snapshot {name} of application {application.name} does not exist")
     return found.location
+
+
+def described_run(run: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a `RunConfigurationDescription`. Leaving `AllowNonRestoredState` out makes it false again."""
+    old = (before or {}).get("ApplicationRestoreConfigurationDescription", {"ApplicationRestoreType": LATEST})
+    restore = run.get("ApplicationRestoreConfiguration") or old
+    if restore["ApplicationRestoreType"] != CUSTOM and "SnapshotName" in restore:
+        raise invalid_argument(f"A SnapshotName is only allowed with {CUSTOM}")
+    allow = run.get("FlinkRunConfiguration", {}).get("AllowNonRestoredState", False)
+    return {
+        "ApplicationRestoreConfigurationDescription": dict(restore),
+        "FlinkRunConfigurationDescription": {"AllowNonRestoredState": allow},
+    }
