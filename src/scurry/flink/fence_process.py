@@ -6,11 +6,8 @@ SCRATCH deleted. Two paths that come through it (NUL between them) are a file th
 final name; the command may first come to its end then, within a minute. What fence there is, is written to
 `SCRATCH/fence`, and the command's exit code to `SCRATCH/ended`. It gets our standard input and output.
 
-A file `SCRATCH/files/service-properties.json` is at `/etc/flink/application_properties.json` for the command, as on
-Amazon's managed service.
-
-Linux only: namespaces of processes and of the network, which is the loopback then, and of mounts. Where they are
-forbidden, the command runs without, in a session of its own.
+Linux only: namespaces of processes and of the network, which is the loopback then. Where they are forbidden, the
+command runs without, in a session of its own.
 """
 
 from __future__ import annotations
@@ -34,6 +31,7 @@ _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1
 _NEW_MOUNTS, _PRIVATE = 0x20000, 0x44000  # sys/mount.h: MS_PRIVATE | MS_REC
 _SET_PARENT_DEATH_SIGNAL = 1
 _PROPERTIES = "service-properties.json"
+"""in `SCRATCH/files`: is at `/etc/flink/application_properties.json` for the command, as on Amazon's managed service"""
 _MOST_OUTPUT = 512 << 20
 """bytes of any file that the command writes: what a program prints must not fill the disk"""
 _RELEASED_FOR_S = 60
