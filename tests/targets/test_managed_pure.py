@@ -14,6 +14,7 @@ from typing import Any
 
 import botocore.exceptions as aws
 import pytest
+from moto import mock_aws
 
 from scurry.engine import health
 from scurry.model.desired import Artifact, ArtifactKind, Desired, HealthPolicy
@@ -27,6 +28,7 @@ from scurry.model.errors import (
 )
 from scurry.model.observed import CheckpointCounts, Job, JobState
 from scurry.model.project import ManagedTarget
+from scurry.model.reporting import SilentActivity
 from scurry.model.values import SecretRef
 from scurry.targets.managed import code, configuration, connect, logs
 from scurry.targets.managed.configuration import Wished, created, troubles, updated
@@ -255,6 +257,20 @@ def test_code_that_cannot_be_read_is_told_with_whose_right_is_missing() -> None:
     with pytest.raises(Answered) as caught, calling("msf", "x"):
         raise answered("InvalidArgumentException", text)
     assert "s3:GetObject" in (caught.value.hint or "")
+
+
+def test_what_s3_answers_to_an_upload_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the bucket is deleted after the check."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    jar = tmp_path / "job.jar"
+    jar.write_bytes(b"jar")
+    with mock_aws():
+        store = code.Store(connected(tmp_path).aws, "no-such-bucket-of-ours")
+        with pytest.raises(Answered) as caught:
+            store.upload(jar, "scurry/job.jar", SilentActivity())
+    assert caught.value.word == "NoSuchBucket"
 
 
 def connected(folder: Path, **settings: Any) -> Any:

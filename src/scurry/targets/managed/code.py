@@ -103,8 +103,9 @@ class Store:
 
         config = TransferConfig(multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES)
         client = self._aws.client("s3")
-        with calling(self._aws.target, f"s3 upload to {self._bucket}"):
-            client.upload_file(str(path), self._bucket, key, Config=config, Callback=activity.advance)
+        # Not `upload_file`, which wraps what S3 answers in an exception of its own.
+        with path.open("rb") as content, calling(self._aws.target, f"s3 upload to {self._bucket}"):
+            client.upload_fileobj(content, self._bucket, key, Config=config, Callback=activity.advance)
         return self.find(key) or ""
 
 
