@@ -260,7 +260,8 @@ def test_code_that_cannot_be_read_is_told_with_whose_right_is_missing() -> None:
 
 
 def test_what_s3_answers_to_an_upload_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As when the bucket is deleted after the check."""
+    """As when the bucket is deleted after it was looked into."""
+    monkeypatch.setattr(code.Store, "find", lambda store, key: None)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "x")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
