@@ -165,4 +165,12 @@ def test_what_terraform_owns_is_stopped_and_started_without_a_change_of_its_conf
     with pytest.raises(TargetUnsuitable, match="has parallelism 1, not 2"):
         theirs.open().apply(theirs.write(parallelism=2), confirm=lambda plan: True)
     assert theirs.detail()["ApplicationStatus"] == "RUNNING"
+
+    project = folder / "scurry.yaml"
+    project.write_text(project.read_text().replace("owner: terraform", f"role: {ROLE}\n    bucket: {BUCKET}"))
+    taken = theirs.open().apply(theirs.write(label="ours"), confirm=lambda plan: True)
+    assert taken.outcome is ApplyOutcome.CONVERGED, "and the other way is open: its configuration is scurry's now"
+    assert taken.snapshot
+    tags = theirs.service.list_tags_for_resource(ResourceARN=theirs.detail()["ApplicationARN"])["Tags"]
+    assert [tag["Key"] for tag in tags] == ["team"]
     theirs.verb("stop", snapshot=False)

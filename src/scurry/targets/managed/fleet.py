@@ -18,7 +18,7 @@ from scurry.targets.managed.runs import surveyed_state
 from scurry.targets.managed.service import LIVE, RESTING, Application
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from scurry.model.ports import Clock
@@ -40,6 +40,8 @@ class Fleet:
     """name and version → mark"""
     by_job: dict[str, str] = field(default_factory=dict)
     """job id → name"""
+    tagged: set[str] = field(default_factory=set)
+    """names of those whose tags hold the newer mark: their configuration was somebody else's until now"""
 
     def name_of(self, application: str) -> str:
         """Return the name on the service: it takes no `@`."""
@@ -54,11 +56,22 @@ class Fleet:
         """Describe an application by its name on the service."""
         found = self.service.application(name)
         if found is not None:
-            if self.by_tags or not found.mark.is_ours:
+            if self.by_tags or name in self.tagged or not found.mark.is_ours:
                 found = Application(found.detail, tagged=mark_of_tags(self.service.tags(found.arn)))
             self.marks[name, found.version] = found.mark
             self.by_job[found.mark.job] = name
         return found
+
+    def expected(self, name: str, marks: Sequence[str]) -> Application | None:
+        """Describe an application that should have one of these marks; where it has not, its tags are asked, too."""
+        found = self.application(name)
+        if found is None or not marks or found.mark.job in marks or name in self.tagged:
+            return found
+        mark = mark_of_tags(self.service.tags(found.arn))
+        if mark is None or mark.job not in marks:
+            return found
+        self.tagged.add(name)
+        return self.application(name)
 
     def of_job(self, job_id: str) -> Application | None:
         """Return the application whose newest start has that mark, as it is now."""

@@ -15,7 +15,7 @@ from scurry.model.operation import Outcome
 from scurry.model.snapshot import FromLatest, FromSnapshot
 from scurry.targets.managed import configuration
 from scurry.targets.managed.faults import IN_USE, Answered
-from scurry.targets.managed.marking import Mark
+from scurry.targets.managed.marking import APPLICATION_TAG, JOB_TAG, Mark
 from scurry.targets.managed.runs import START, run_of
 from scurry.targets.managed.service import PASSING, RESTING, SERVICE, parts_of
 
@@ -200,6 +200,10 @@ class Starting:
 
     def _tidy(self, start: Start, application: Application, activity: Activity) -> None:
         """Bring logging, network, tags and maintenance window to what the settings say, where they differ."""
+        if application.tagged is not None:  # it was Terraform's until now
+            self.service.aws.call(
+                SERVICE, "untag_resource", ResourceARN=application.arn, TagKeys=[JOB_TAG, APPLICATION_TAG]
+            )
         self._tidy_logging(start, application, activity)
         self._tidy_vpc(start, application, activity)
         if self.settings.tags:

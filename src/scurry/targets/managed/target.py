@@ -149,7 +149,7 @@ class ManagedTarget:
     def _observe(self, application: str, marks: Sequence[str]) -> Observed:
         name = self._fleet.name_of(application)
         self._pace(name)
-        found = self._fleet.application(name)
+        found = self._fleet.expected(name, marks)
         if found is None:
             return Observed()
         run = run_of(self._service, found)
