@@ -410,6 +410,14 @@ def test_a_restart_loop_is_one_while_the_count_rises() -> None:
     assert not news(fullRestarts=[(1, 1.0), (2, 2.0)]).loops, "twice is no loop"
 
 
+def test_restarts_of_long_ago_are_counted_and_are_no_news() -> None:
+    told: Any = Told(fullRestarts=[(100, 4.0), (101, 4.0), (102, 4.0)])
+    metrics = Metrics(told, timedelta(minutes=1))
+    asked = Asked(application="a", runtime="FLINK-1_20", since=BEGUN)
+    found = metrics.of(asked, BEGUN + timedelta(minutes=103))
+    assert (found.restarts, found.restarted_at, found.loops) == (4, None, False)
+
+
 def test_a_checkpoint_that_never_was_is_none() -> None:
     assert not news(fullRestarts=[(1, 0.0)], lastCheckpointDuration=[(1, -1.0)]).checkpoint
 

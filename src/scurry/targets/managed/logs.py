@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scurry.flink.stack_trace import explain, parse, thrown_at
@@ -28,6 +28,8 @@ _MOST, _PAGES = 16, 5
 _AGAIN_S, _SOON_S = 5.0, 1.0
 _CAUSES = 8000
 _ROOT = 500
+_BACK = timedelta(minutes=30)
+"""a log of weeks is not searched: what matters is what happens now"""
 _SKEW_MS = 1000
 """JobManager and TaskManagers write to one stream, each by its own clock"""
 
@@ -70,7 +72,7 @@ class Failures:
         pause_s = self.pause_s if len(found) >= min(restarts, _MOST) else _SOON_S
         if time.monotonic() - looked_at >= pause_s:
             try:
-                found = self._read(stream, since)
+                found = self._read(stream, max(since, datetime.now(UTC) - _BACK))
             except TargetError:  # no right to read it, no such group: metrics tell, less and later
                 found = ()
             self.known[start] = (time.monotonic(), found)

@@ -67,7 +67,7 @@ class Metrics:
     def of(self, asked: Asked, now: datetime) -> News:
         """Return the news of one job."""
         found = self._series([asked], (_RESTARTS, _CHECKPOINT, _FAILED, _DOWN), now)
-        return self._news(found, asked)
+        return self._news(found, asked, now)
 
     def restarts(self, asked: Sequence[Asked], now: datetime) -> Mapping[str, News]:
         """Return what is told of the restarts of many jobs, by application, with one call for each 500 of them."""
@@ -75,16 +75,16 @@ class Metrics:
         for first in range(0, len(asked), _QUERIES):
             some = asked[first : first + _QUERIES]
             series = self._series(some, (_RESTARTS,), now)
-            found |= {each.application: self._news(series, each) for each in some}
+            found |= {each.application: self._news(series, each, now) for each in some}
         return found
 
-    def _news(self, series: Mapping[tuple[str, str], _Points], asked: Asked) -> News:
+    def _news(self, series: Mapping[tuple[str, str], _Points], asked: Asked, now: datetime) -> News:
         def of(what: str) -> _Points:
             points = series.get((asked.application, what), ())
             return tuple((at, value) for at, value in points if at >= asked.since)
 
         restarts, checkpoints = of(_RESTARTS), of(_CHECKPOINT)
-        rises = _rises(restarts)
+        rises = _rises(restarts, from_zero=self._window(now)[0] <= asked.since)
         count = int(max((value for _, value in restarts), default=0))
         newest = [at for at, _ in restarts[-_FRESH_PERIODS:]]
         fresh = bool(rises and newest and rises[-1] >= newest[0])
@@ -98,12 +98,20 @@ class Metrics:
             failed_checkpoints=int(max((value for _, value in of(_FAILED)), default=0)),
         )
 
+    @property
+    def _seconds(self) -> int:
+        return max(int(self.period.total_seconds()), 1)
+
+    def _window(self, now: datetime) -> tuple[datetime, datetime]:
+        """Return from when to when is asked: whole periods."""
+        end = datetime.fromtimestamp((now.timestamp() // self._seconds + 1) * self._seconds, UTC)
+        return end - _PERIODS * timedelta(seconds=self._seconds), end
+
     def _series(self, asked: Sequence[Asked], what: Sequence[str], now: datetime) -> dict[tuple[str, str], _Points]:
         if not asked:
             return {}
-        seconds = max(int(self.period.total_seconds()), 1)
-        end = datetime.fromtimestamp((now.timestamp() // seconds + 1) * seconds, UTC)
-        start = end - _PERIODS * timedelta(seconds=seconds)
+        seconds = self._seconds
+        start, end = self._window(now)
         wanted = [(each.application, kind, _name(kind, each.runtime)) for each in asked for kind in what]
         queries = [_query(f"q{number}", *entry, seconds) for number, entry in enumerate(wanted)]
         results = self.aws.pages(
@@ -121,9 +129,12 @@ class Metrics:
 _Points = tuple[tuple[datetime, float], ...]
 
 
-def _rises(points: _Points) -> list[datetime]:
-    """Return the periods whose count is greater than the one before: the count begins at 0 with the job."""
-    before, found = 0.0, []
+def _rises(points: _Points, *, from_zero: bool) -> list[datetime]:
+    """Return the periods whose count is greater than the one before.
+
+    `from_zero`: the job began within the window, and its count with it; else what was counted before is old.
+    """
+    before, found = 0.0 if from_zero or not points else points[0][1], []
     for at, value in points:
         if value > before:
             found.append(at)

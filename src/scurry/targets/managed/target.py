@@ -161,7 +161,7 @@ class ManagedTarget:
             own=own,
             news=news,
             lateness=self._metrics.lateness,
-            failures=self._failures_of(run, news.restarts),
+            failures=self._failures_of(run, news),
         )
         is_own = found.mark.job in marks
         return Observed(
@@ -193,7 +193,7 @@ class ManagedTarget:
             news = News(
                 told=True,
                 restarts=max(news.restarts, known.restarts),
-                restarted_at=news.restarted_at or known.restarted_at,
+                restarted_at=news.restarted_at,
                 loops=news.loops,
                 checkpoint=news.checkpoint or known.checkpoint,
                 failed_checkpoints=max(news.failed_checkpoints, known.failed_checkpoints),
@@ -201,7 +201,7 @@ class ManagedTarget:
         self._known[start.id] = news
         return news
 
-    def _failures_of(self, run: Run, restarts: int) -> tuple[JobFailure, ...]:
+    def _failures_of(self, run: Run, news: News) -> tuple[JobFailure, ...]:
         """Return why the newest operation failed, or what the job that runs failed with."""
         name, start = run.application.name, run.start
         if run.failure is not None and run.state is JobState.FAILED:
@@ -209,10 +209,11 @@ class ManagedTarget:
             return (JobFailure(at=run.failure.start, message=reason),) if reason else ()
         if start is None or run.state is not JobState.RUNNING:
             return ()
-        found = self._failures.of(run.application, start.id, start.start, restarts=restarts)
-        if restarts and not found:  # the log comes a moment after the metric, and only it says why
+        recent = int(news.restarted_at is not None)
+        found = self._failures.of(run.application, start.id, start.start, restarts=recent)
+        if recent and not found and stream_of(run.application):  # the log may come a moment after the metric
             self._services.clock.sleep(_LOG_LATER_S)
-            found = self._failures.of(run.application, start.id, start.start, restarts=restarts)
+            found = self._failures.of(run.application, start.id, start.start, restarts=recent)
         return found
 
     def _console(self, name: str) -> str:
