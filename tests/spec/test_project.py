@@ -102,7 +102,10 @@ MISTAKES = [
         "environments: {p: {target: locl}}",
         "1:28: environments.p.target: the target 'locl' is not defined; did you mean 'local'?",
     ),
-    (target("slots: 1"), "2:6: targets.a: 'kind' is missing: local, rest, managed, memory or the name of an installed target"),
+    (
+        target("slots: 1"),
+        "2:6: targets.a: 'kind' is missing: local, rest, managed, memory or the name of an installed target",
+    ),
     (
         target("kind: loca"),
         "2:13: targets.a.kind: the kind of target 'loca' is not installed; did you mean 'local'?",
