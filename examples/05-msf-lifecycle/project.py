@@ -79,11 +79,11 @@ class Project:
         flink = self.detail()["ApplicationConfigurationDescription"]["FlinkApplicationConfigurationDescription"]
         return str(flink["MonitoringConfigurationDescription"]["LogLevel"])
 
-    def edit(self, before: str, after: str) -> None:
-        """Change application.yaml."""
-        path = self.folder / "application.yaml"
+    def edit(self, before: str, after: str, *, file: str = "application.yaml") -> None:
+        """Change a file."""
+        path = self.folder / file
         text = path.read_text("utf-8")
-        assert before in text, f"application.yaml has no {before!r}"
+        assert before in text, f"{file} has no {before!r}"
         path.write_text(text.replace(before, after), "utf-8")
 
 

@@ -100,8 +100,10 @@ def b07_restarts_in_a_loop(project: Project) -> str:
 
 def b08_parallelism_and_its_quota(project: Project) -> str:
     project.edit("parallelism: 1", "parallelism: 65")
+    project.edit("per_kpu: 2", "per_kpu: 1", file="scurry.yaml")
     refused = message_of(project.apply())
     project.edit("parallelism: 65", "parallelism: 2")
+    project.edit("per_kpu: 1", "per_kpu: 2", file="scurry.yaml")
     since = project.output.lines()
     converged(project.apply())
     assert project.output.keeps_state(since)
