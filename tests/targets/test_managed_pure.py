@@ -37,6 +37,7 @@ from scurry.targets.managed.marking import Mark, mark_in
 from scurry.targets.managed.metrics import Asked, Metrics
 from scurry.targets.managed.runs import Run
 from scurry.targets.managed.service import Application, Operation, location_of, parts_of
+from scurry.targets.managed.waiting import Waiting
 from tests.targets.rest_rig import SystemTime
 
 JAR = Artifact(kind=ArtifactKind.JAR, digest=f"sha256:{'a' * 64}", file_name="orders.jar", size_bytes=1)
@@ -257,6 +258,50 @@ def test_code_that_cannot_be_read_is_told_with_whose_right_is_missing() -> None:
     with pytest.raises(Answered) as caught, calling("msf", "x"):
         raise answered("InvalidArgumentException", text)
     assert "s3:GetObject" in (caught.value.hint or "")
+
+
+class Hours(SystemTime):
+    """A clock on which waiting takes no time."""
+
+    slept = 0.0
+
+    def now(self) -> datetime:
+        return BEGUN + timedelta(seconds=self.slept)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+
+
+def waited(*answers: object) -> tuple[tuple[str, str], Hours]:
+    """Wait for an operation; each question gets the next answer, and the last one for ever."""
+    left, clock = list(answers), Hours()
+
+    def outcome(name: str, id: str) -> object:
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(answer, Exception):
+            with calling("msf", "kinesisanalyticsv2 describe_application_operation"):
+                raise answer
+        return answer
+
+    service: Any = SimpleNamespace(outcome=outcome)
+    waiting = Waiting(service=service, clock=clock, target="msf", poll=timedelta(seconds=10))
+    return waiting.operation("orders", "1", activity=SilentActivity(), what="the start"), clock
+
+
+@pytest.mark.parametrize(
+    "trouble", [answered("ThrottlingException"), answered("ExpiredTokenException"), answered("Whatever", status=503)]
+)
+def test_a_wait_outlives_a_storm_of_throttling_and_credentials_that_are_renewed(trouble: Exception) -> None:
+    told, clock = waited(trouble, ("IN_PROGRESS", ""), *[trouble] * 5, ("SUCCESSFUL", ""))
+    assert told == ("SUCCESSFUL", "")
+    assert clock.slept == 70
+
+
+def test_a_wait_ends_when_nobody_answers_for_long() -> None:
+    with pytest.raises(TargetUnavailable, match="ThrottlingException"):
+        waited(answered("ThrottlingException"))
+    with pytest.raises(TargetUnavailable, match="not allowed"):  # that was not known, and no waiting helps
+        waited(answered("AccessDeniedException"), ("SUCCESSFUL", ""))
 
 
 def test_what_s3_answers_to_an_upload_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from scurry.model.errors import RejectedByTarget, ScurryError, TargetError, TargetUnavailable
 from scurry.model.values import format_duration
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from scurry.model.ports import Activity, Clock
     from scurry.targets.managed.service import Application, Service
 
+T = TypeVar("T")
+
 _WORTH_TELLING_S = 2.0
+_PATIENCE_S = 120.0
+"""with a service that does not answer while it is waited for: the next command would have to find all out anew"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +45,7 @@ class Waiting:
         Raises `TargetUnavailable` after `limit`: the service goes on with it.
         """
         for elapsed in self._polls(limit):
-            with undecided():
-                status, error = self.service.outcome(name, id)
+            status, error = self._asked(lambda: self.service.outcome(name, id), activity)
             if status != "IN_PROGRESS":
                 return status, error
             if elapsed > _WORTH_TELLING_S:
@@ -58,8 +61,7 @@ class Waiting:
     ) -> Application | None:
         """Wait for a status; return the application, None when it is gone."""
         for elapsed in self._polls(limit):
-            with undecided():
-                application = self.service.application(name)
+            application = self._asked(lambda: self.service.application(name), activity)
             if application is None or ready(application.status):
                 return application
             if elapsed > _WORTH_TELLING_S:
@@ -69,14 +71,29 @@ class Waiting:
     def snapshot(self, name: str, snapshot: str, *, activity: Activity, limit: timedelta | None) -> str | None:
         """Wait until a snapshot is not in progress any more; return its status, None when there is none."""
         for elapsed in self._polls(limit):
-            with undecided():
-                found = self.service.snapshot(name, snapshot)
+            found = self._asked(lambda: self.service.snapshot(name, snapshot), activity)
             status = str(found["SnapshotStatus"]) if found else None
             if status not in {"CREATING", "DELETING"}:
                 return status
             if elapsed > _WORTH_TELLING_S:
                 activity.describe(f"the snapshot is {status}, {elapsed:.0f} s")
         raise self._took_too_long(f"the snapshot {snapshot!r}", limit)
+
+    def _asked(self, question: Callable[[], T], activity: Activity) -> T:
+        """Ask, and ask again for a while where no answer comes: throttled, cut off, credentials that are being renewed.
+
+        Raises `TargetUnavailable` when that takes too long.
+        """
+        begun = self.clock.now()
+        with undecided():
+            while True:
+                try:
+                    return question()
+                except TargetUnavailable as error:
+                    if (self.clock.now() - begun).total_seconds() >= _PATIENCE_S:
+                        raise
+                    activity.describe(error.message)
+                self.clock.sleep(self.poll.total_seconds())
 
     def _polls(self, limit: timedelta | None) -> Iterator[float]:
         begun = time.monotonic()
