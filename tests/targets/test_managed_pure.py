@@ -502,7 +502,7 @@ def test_events_are_shown_as_flinks_own_log_has_them() -> None:
 def judged(after: timedelta, **fields: Any) -> health.Judgement:
     job = Job(
         id="1" * 32, name="orders", state=JobState.RUNNING, vertices=1, vertices_running=1,
-        told_late_by=timedelta(minutes=3), **fields,
+        told_late_by_s=180, **fields,
     )  # fmt: skip
     sample = health.Sample.of(job, at=BEGUN + after)
     return health.judge([sample], policy=HealthPolicy(checkpoints=0), started_at=BEGUN, patience=timedelta())

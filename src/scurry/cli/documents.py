@@ -100,6 +100,8 @@ _JOB = {
     "source_lag?": "records that wait in the sources, as far as they tell",
     "idle_source?": "the name of a source of which some subtasks have a watermark and others have none",
     "checkpoint_failure?": "why the newest checkpoint failed; null when it completed",
+    "told_late_by_s": "how many seconds later than they happen the target may tell of restarts and checkpoints",
+    "untold": "whether the target has told nothing of restarts and checkpoints yet",
 }
 _FREEZE = {
     "scope": "`*`, `target:NAME` or `application:APP`",

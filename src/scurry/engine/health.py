@@ -104,7 +104,7 @@ def _is_good(job: Job, policy: HealthPolicy) -> bool:
 def _judge(sample: Sample, *, policy: HealthPolicy, started_at: datetime, patience: timedelta) -> Judgement:
     job = sample.job
     elapsed = sample.at - started_at
-    window = policy.window + (job.told_late_by if job else timedelta())
+    window = policy.window + timedelta(seconds=job.told_late_by_s if job else 0)
     late = elapsed >= window
     if job is None:
         return _wait_or(late, "the target shows no such job", "waiting for the job to appear")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -113,8 +113,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """the name of a source of which some subtasks have a watermark and others have none"""
     checkpoint_failure: str | None = None
     """why the newest checkpoint failed; None when it completed"""
-    told_late_by: timedelta = timedelta()
-    """how much later than they happen the target may tell of restarts and checkpoints"""
+    told_late_by_s: float = 0.0
+    """how many seconds later than they happen the target may tell of restarts and checkpoints"""
     untold: bool = False
     """the target has told nothing of its restarts and checkpoints yet: that there are none is not known"""
 

@@ -129,7 +129,7 @@ def job_of(
         root_exception=newest.message if newest else None,
         failures=failures,
         modified_at=max((at for at in (news.restarted_at, newest.at if newest else None) if at), default=None),
-        told_late_by=lateness,
+        told_late_by_s=lateness.total_seconds(),
         untold=runs and not news.told,
     )
 
