@@ -244,6 +244,7 @@ def test_what_ran_runs_again_when_the_emulator_is_started_anew(
         clients.create(name, **configuration(clients, jar, counts))
         clients.start(name)
         counted(counts, beyond=200)
+        until(lambda: list(settings.directory.glob("**/chk-*/_metadata")), "there is a checkpoint to go on from")
     before = counted(counts)[-1]
     second = Emulator(settings, runtimes, SilentReporter())
     with second.serving():
