@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,7 +53,9 @@ def emulating(folder: Path, runtimes: Runtimes) -> Iterator[Emulator]:
             aws = boto(emulator.url)
             aws("s3").create_bucket(Bucket=BUCKET)
             aws("s3").put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-            aws("iam").create_role(RoleName=ROLE_NAME, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17"}))
+            iam = aws("iam")
+            with suppress(iam.exceptions.EntityAlreadyExistsException):  # by another module: moto is one for a process
+                iam.create_role(RoleName=ROLE_NAME, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17"}))
             yield emulator
     finally:
         os.environ.clear()
