@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scurry.cli.documents_state import SINK, SIZE, STATE_COPIED, STATE_FITS, STATE_SHOWN
+from scurry.cli.documents_state import FREEZE, SINK, SIZE, STATE_COPIED, STATE_FITS, STATE_SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,12 +103,6 @@ _JOB = {
     "told_late_by_s": "how many seconds later than they happen the target may tell of restarts and checkpoints",
     "untold": "whether the target has told nothing of restarts and checkpoints yet",
 }
-_FREEZE = {
-    "scope": "`*`, `target:NAME` or `application:APP`",
-    "reason": "why",
-    "by": "`user@host pid 123`",
-    "at": "when",
-}
 _APPLICATION_STATUS = {
     "name": "the application's name, or `name@environment`",
     "target": "where it runs",
@@ -128,7 +122,7 @@ _APPLICATION_STATUS = {
     "ui_url?": "its address in Flink's UI",
     "interrupted?": "the operation that a crash interrupted, and who had started it",
     "freezes[]": "what forbids to change it",
-    **_within("freezes[]", _FREEZE),
+    **_within("freezes[]", FREEZE),
     "notes[]": "what else a person should know",
 }
 _APPLIED = {
@@ -304,7 +298,7 @@ DOCUMENTS = {
     "freezes": Document(
         commands=("freeze", "thaw"),
         about="What is frozen now.",
-        fields={"freezes[]": "one for each scope", **_within("freezes[]", _FREEZE)},
+        fields={"freezes[]": "one for each scope", **_within("freezes[]", FREEZE)},
     ),
     "history": Document(
         commands=("history",),

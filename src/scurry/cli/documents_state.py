@@ -95,7 +95,7 @@ _KPU = {
     "vcpus_per_slot": "processors",
     "heap_bytes_per_slot": "for what operators hold",
     "native_bytes_per_slot": "for RocksDB, Python workers, network buffers and the JVM",
-    "storage_gib": "running storage that is in the price",
+    "storage_gib": "running storage that comes with them",
     "region": "of the price",
     "usd_per_month?": "730 hours, without storage and snapshots; null where the price is not known",
     "storage_usd_per_month?": "of the running storage, as the examples of the pricing page bill it; null where unknown",
@@ -123,4 +123,11 @@ SINK = {
     "name": "of the table",
     "connector?": "`kafka`, `jdbc`, …",
     "kept_because?": "why it could not be replaced",
+}
+
+FREEZE = {
+    "scope": "`*`, `target:NAME` or `application:APP`",
+    "reason": "why",
+    "by": "`user@host pid 123`",
+    "at": "when",
 }
