@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from scurry.artifacts.disk import write_atomically
 from scurry.engine.sizing import PRICES, KpuSizing, Price
 from scurry.model.errors import MissingExtra, TargetError, TargetUnavailable
 from scurry.model.observed import Phase
@@ -70,7 +71,7 @@ def refresh() -> Mapping[str, Price]:
     """Ask AWS's price list for all regions, remember the answer, and return it by region.
 
     Needs credentials that may `pricing:GetProducts`. Raises `MissingExtra`; `TargetUnavailable`, `TargetError` when AWS
-    does not answer, or not so.
+    does not answer, or not so; `WorkspaceError` when the answer cannot be written down.
     """
     found = _read(_products())
     if not found:
@@ -78,11 +79,8 @@ def refresh() -> Mapping[str, Price]:
             f"AWS's price list has no price of {SERVICE} in US dollars",
             hint="Give the price of the service's pricing page:\n  scurry size --kpu-hour 0.11",
         )
-    place = _place()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    beside = place.with_name(f"{place.name}.{os.getpid()}")
-    beside.write_text(json.dumps({region: _written(price) for region, price in found.items()}), "utf-8")
-    beside.replace(place)
+    text = json.dumps({region: _written(price) for region, price in found.items()})
+    write_atomically(_place(), text.encode())
     return found
 
 
