@@ -171,13 +171,16 @@ class FlinkRest:
 
     def job_metrics(self, job_id: str, *names: str) -> dict[str, float]:
         """Return job-level metrics that are there and are numbers. Empty for an unknown job."""
-        query = urlencode({"get": ",".join(names)}, safe=",")
-        return _numbers(self._get(f"/jobs/{job_id}/metrics?{query}", tuple[answers.Metric, ...]))
+        return self._metrics(f"/jobs/{job_id}", names)
 
     def taskmanager_metrics(self, taskmanager: str, *names: str) -> dict[str, float]:
         """Return metrics of a TaskManager's process that are there and are numbers."""
+        return self._metrics(_process(taskmanager), names)
+
+    def _metrics(self, of: str, names: tuple[str, ...]) -> dict[str, float]:
         query = urlencode({"get": ",".join(names)}, safe=",")
-        return _numbers(self._get(f"{_process(taskmanager)}/metrics?{query}", tuple[answers.Metric, ...]))
+        metrics = self._get(f"{of}/metrics?{query}", tuple[answers.Metric, ...])
+        return {metric.id: number for metric in metrics if (number := _number(metric.value)) is not None}
 
     def watermarks(self, job_id: str, vertex_id: str) -> tuple[float, ...]:
         """Return the watermarks of a vertex's subtasks, as far as they are known; in milliseconds since 1970."""
@@ -302,10 +305,6 @@ def _multipart(file: BinaryIO, *, head: bytes, tail: bytes, activity: Activity) 
 
 def _process(taskmanager: str | None) -> str:
     return f"/taskmanagers/{quote(taskmanager)}" if taskmanager else "/jobmanager"
-
-
-def _numbers(metrics: tuple[answers.Metric, ...]) -> dict[str, float]:
-    return {metric.id: number for metric in metrics if (number := _number(metric.value)) is not None}
 
 
 def _number(told: float | str | None) -> float | None:
