@@ -12,7 +12,7 @@ from scurry.model.snapshot import FromLatest, FromSnapshot
 from scurry.targets.managed import code, configuration
 from scurry.targets.managed.configuration import RUNTIMES, kpus, runtime_of
 from scurry.targets.managed.faults import Answered
-from scurry.targets.managed.service import parts_of
+from scurry.targets.managed.service import parts_of, series_of
 from scurry.targets.rest.checking import check_dropping
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Checking:
     def _check_wish(self, desired: Desired) -> None:
         runtime = runtime_of(desired.flink_version)
         if runtime not in RUNTIMES:
-            known = ", ".join(each.removeprefix("FLINK-").replace("_", ".") for each in RUNTIMES)
+            known = ", ".join(map(series_of, RUNTIMES))
             raise TargetUnsuitable(
                 f"the managed service has no Flink {desired.flink_version}; it has {known}",
                 target=self.target,

@@ -51,14 +51,16 @@ class Mark:
 def mark_of_tags(tags: Mapping[str, str]) -> Mark | None:
     """Return the mark among an application's tags."""
     job, _, after = tags.get(JOB_TAG, "").partition(" ")
-    application = tags.get(APPLICATION_TAG, "")
-    return Mark(job=job, application=application, after="" if after == NONE else after) if job and application else None
+    return _mark(job, tags.get(APPLICATION_TAG, ""), after)
 
 
 def mark_in(groups: list[dict[str, Any]]) -> Mark | None:
     """Return the mark among an application's property groups."""
     values: dict[str, str] = next((group["PropertyMap"] for group in groups if group["PropertyGroupId"] == GROUP), {})
-    if not values.get("job") or not values.get("application"):
+    return _mark(values.get("job", ""), values.get("application", ""), values.get("after", NONE))
+
+
+def _mark(job: str, application: str, after: str) -> Mark | None:
+    if not (job and application):
         return None
-    after = values.get("after", NONE)
-    return Mark(job=values["job"], application=values["application"], after="" if after == NONE else after)
+    return Mark(job=job, application=application, after="" if after == NONE else after)
