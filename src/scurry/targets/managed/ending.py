@@ -45,7 +45,7 @@ class Ending:
         """Stop with a snapshot, or join the stop that was begun. Raises `JobNotFound`, `RejectedByTarget`."""
         job_id: str = step.inputs["job_id"]
         limit = _limit(context)
-        application = self._passed(self._known(job_id), context.activity, limit)
+        application = self._passed(self.known(job_id), context.activity, limit)
         if application.status == "RUNNING":
             self._refuse_without_snapshots(application)
             operation = self._stop(application, force=False)
@@ -56,7 +56,7 @@ class Ending:
         found = self.stopped(job_id, context.activity, limit)
         if found is not None:
             return Outcome(snapshot=found)
-        run = run_of(self.service, self._known(job_id))
+        run = run_of(self.service, self.known(job_id))
         raise self._not_stopped(run, job_id)
 
     def stopped(self, job_id: str, activity: Activity, limit: timedelta | None) -> Snapshot | None:
@@ -104,7 +104,7 @@ class Ending:
     def cancel(self, step: Step, context: StepContext) -> Outcome:
         """Stop by force; return the newest snapshot that the job has left, where that is what comes next."""
         job_id: str = step.inputs["job_id"]
-        application = self._known(job_id)
+        application = self.known(job_id)
         needs = context.desired is not None and isinstance(context.restore, FromLatest)
         if needs and self._newest(application) is None:
             raise TargetUnsuitable(
@@ -117,7 +117,7 @@ class Ending:
                 self._stop(application, force=True)
             self.waiting.rest(application.name, activity=context.activity)
         wants = context.desired is None or needs
-        return Outcome(snapshot=self._newest(self._known(job_id)) if wants else None)
+        return Outcome(snapshot=self._newest(self.known(job_id)) if wants else None)
 
     def cancelled(self, step: Step) -> Outcome | None:
         """Say whether a job is at its end."""
@@ -134,7 +134,7 @@ class Ending:
 
     def take(self, step: Step, context: StepContext) -> Outcome:
         """Take a snapshot under a name that is our mark, or join the one that was begun."""
-        application = self._known(step.inputs["job_id"])
+        application = self.known(step.inputs["job_id"])
         name = snapshot_name(step)
         if self.service.snapshot(application.name, name) is None:
             self.service.aws.call(
@@ -183,7 +183,8 @@ class Ending:
 
     # Both
 
-    def _known(self, job_id: str) -> Application:
+    def known(self, job_id: str) -> Application:
+        """Return the application whose newest start has that mark. Raises `JobNotFound`."""
         application = self.of_job(job_id)
         if application is None:
             raise JobNotFound(f"target {self.target!r} knows no job {job_id}", target=self.target)
@@ -194,7 +195,7 @@ class Ending:
         if application.status not in PASSING:
             return application
         self.waiting.status(application.name, lambda status: status not in PASSING, activity=activity, limit=limit)
-        return self._known(application.mark.job)
+        return self.known(application.mark.job)
 
     def _stop(self, application: Application, *, force: bool) -> str | None:
         """Ask for a stop; return its operation. None: one is under way already, which is what is wanted."""

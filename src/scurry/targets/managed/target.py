@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from scurry.model.errors import JobNotFound, RejectedByTarget, TargetError, TargetUnsuitable, WorkspaceError
+from scurry.model.errors import RejectedByTarget, TargetError, TargetUnsuitable, WorkspaceError
 from scurry.model.observed import JobFailure, JobState, Observed
 from scurry.model.operation import Action, Operation, Outcome, Step
 from scurry.model.reporting import SilentActivity
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from scurry.targets.managed.aws import Aws
     from scurry.targets.managed.marking import Mark
     from scurry.targets.managed.runs import Run
-    from scurry.targets.managed.service import Application
     from scurry.targets.services import TargetServices
 
 
@@ -90,7 +89,7 @@ class ManagedTarget:
 
     def settings(self, job_id: str) -> Mapping[str, str]:
         """Return a job's Flink options as far as the service shows them."""
-        return options_of(self._running(job_id))
+        return options_of(self._ending.known(job_id))
 
     def defaults(self, flink_version: str) -> Mapping[str, str]:
         """Return the Flink options that the service sets for every job, as far as they decide what state there is."""
@@ -98,15 +97,9 @@ class ManagedTarget:
 
     def left_by(self, job: Job) -> tuple[Snapshot, ...]:
         """Return the snapshots of a job and of those before it, newest first."""
-        application = self._running(job.id)
+        application = self._ending.known(job.id)
         own, older = snapshots_of(run_of(self._service, application), self._service.snapshots(application.name))
         return (*own, *older)
-
-    def _running(self, job_id: str) -> Application:
-        found = self._fleet.of_job(job_id)
-        if found is None:
-            raise JobNotFound(f"target {self.name!r} knows no job {job_id}", target=self.name)
-        return found
 
     def logs(self, application: str, flink_version: str) -> Sequence[Log]:
         """Return the log stream that the application names."""
