@@ -8,20 +8,21 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from on_service import OnService
 from output import PATIENCE_S, Output, wait_until
 
 HERE = Path(__file__).parent
 NAME = "totals-by-terraform"
 
 
-class Plain:
+class Plain(OnService):
     """A Terraform project with its state, boto3 beside it, and what the application has written."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(NAME)
         self.folder = folder
         self.output = Output(folder / "totals.txt")
         self.variables: dict[str, Any] = {"output": str(self.output.path)}
@@ -70,23 +71,6 @@ class Plain:
             variables["jar"] = str(HERE / "build" / f"{variables['jar']}.jar")
         self.variables |= variables
         (self.folder / "terraform.tfvars.json").write_text(json.dumps(self.variables), "utf-8")
-
-    @cached_property
-    def service(self) -> Any:
-        """boto3's client of the service; where it is says the environment."""
-        import boto3
-
-        return boto3.client("kinesisanalyticsv2")
-
-    def detail(self) -> dict[str, Any]:
-        """`DescribeApplication`."""
-        found: dict[str, Any] = self.service.describe_application(ApplicationName=NAME)["ApplicationDetail"]
-        return found
-
-    @property
-    def status(self) -> str:
-        """What the service says of the application."""
-        return str(self.detail()["ApplicationStatus"])
 
     def started_from(self) -> str:
         """What the service was told to start from: the name of a snapshot, or how it is to be found."""

@@ -7,10 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from on_service import OnService
 from output import Output
 
 HERE = Path(__file__).parent
@@ -18,10 +18,11 @@ SCURRY = Path(sys.executable).with_name("scurry")
 NAME = "totals"
 
 
-class Project:
+class Project(OnService):
     """A copy of this folder's application.yaml and scurry.yaml, which the situations change as a person would."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(NAME)
         folder.mkdir(parents=True, exist_ok=True)
         for file in ("application.yaml", "scurry.yaml"):
             shutil.copy(HERE / file, folder)
@@ -56,23 +57,6 @@ class Project:
         _, document = self.run("status", NAME)
         found: dict[str, Any] = document["applications"][0]
         return found
-
-    @cached_property
-    def service(self) -> Any:
-        """boto3's client of the service, for looking and for what others do."""
-        import boto3
-
-        return boto3.client("kinesisanalyticsv2")
-
-    def detail(self) -> dict[str, Any]:
-        """`DescribeApplication`."""
-        found: dict[str, Any] = self.service.describe_application(ApplicationName=NAME)["ApplicationDetail"]
-        return found
-
-    @property
-    def service_status(self) -> str:
-        """What the service itself says of the application."""
-        return str(self.detail()["ApplicationStatus"])
 
     def log_level(self) -> str:
         """The log level that the application has on the service."""

@@ -15,23 +15,23 @@ from plain import NAME, Plain, error_of, succeeded
 def b01_build_upload_create_and_start(plain: Plain) -> str:
     succeeded(plain.apply(jar="totals-1"))
     assert plain.output.lines_beyond(0)
-    return f"{plain.status}, with one command after the build"
+    return f"{plain.service_status}, with one command after the build"
 
 
 def b02_change_of_code(plain: Plain) -> str:
     since = plain.output.lines()
     succeeded(plain.apply(jar="totals-2"))
     assert plain.output.keeps_state(since)
-    return f"{plain.status}, with its state"
+    return f"{plain.service_status}, with its state"
 
 
 def b03_change_that_cannot_start(plain: Plain) -> str:
     """The jar's manifest names a class that is not in it."""
     failed = plain.apply(jar="totals-wrong-class")
     assert failed.returncode == 1
-    after, planned = plain.status, plain.plan()
+    after, planned = plain.service_status, plain.plan()
     succeeded(plain.apply(jar="totals-2"))
-    mended = plain.status
+    mended = plain.service_status
     plain.call("start_application", RunConfiguration={})  # by hand: no apply does it
     return f"{after}; the next plan has {planned}; with the old jar applied again {mended}"
 
@@ -52,7 +52,9 @@ def b05_changed_behind_its_back(plain: Plain) -> str:
     plain.call("update_application", CurrentApplicationVersionId=version, ApplicationConfigurationUpdate=update)
     planned = plain.plan()
     succeeded(plain.apply())
-    ended = f"the plan has {planned}: of the level; after the apply {plain.status}, and the plan has {plain.plan()}"
+    ended = (
+        f"the plan has {planned}: of the level; after the apply {plain.service_status}, and the plan has {plain.plan()}"
+    )
     plain.call("start_application", RunConfiguration={})
     return ended
 
@@ -61,13 +63,13 @@ def b06_change_of_configuration(plain: Plain) -> str:
     since = plain.output.lines()
     succeeded(plain.apply(log_level="INFO"))
     assert plain.output.keeps_state(since)
-    return f"{plain.status}, with its state"
+    return f"{plain.service_status}, with its state"
 
 
 def b07_restarts_in_a_loop(plain: Plain) -> str:
     since = plain.output.lines()
     succeeded(plain.apply(jar="totals-loop"))
-    said, written = plain.status, len(plain.output.totals())
+    said, written = plain.service_status, len(plain.output.totals())
     refused = error_of(plain.apply(jar="totals-2"))
     assert "Failed to take snapshot" in refused
     succeeded(plain.apply(jar="totals-loop", start=False, force_stop=True))
@@ -83,16 +85,16 @@ def b08_parallelism_and_its_quota(plain: Plain) -> str:
     since = plain.output.lines()
     succeeded(plain.apply(parallelism=2))
     assert plain.output.keeps_state(since)
-    return f"the plan has {planned}; the apply: {refused}; within the quota {plain.status}, with its state"
+    return f"the plan has {planned}; the apply: {refused}; within the quota {plain.service_status}, with its state"
 
 
 def b09_operator_removed(plain: Plain) -> str:
     since = plain.output.lines()
     failed = error_of(plain.apply(jar="totals-without-total"))
     assert "fits no operator" in failed
-    after = plain.status
+    after = plain.service_status
     succeeded(plain.apply(allow_non_restored_state=True))
-    allowed = plain.status
+    allowed = plain.service_status
     succeeded(plain.apply(jar="totals-2", allow_non_restored_state=None))
     plain.call("start_application", RunConfiguration={})
     assert plain.output.keeps_state(since)
@@ -104,7 +106,7 @@ def b10_uid_changed(plain: Plain) -> str:
     since = plain.output.lines()
     plain.snapshot("good")
     succeeded(plain.apply(jar="totals-renamed", allow_non_restored_state=True))
-    said = plain.status
+    said = plain.service_status
     assert plain.output.begins_anew(since)
     lost = plain.output.lines()
     succeeded(plain.apply(jar="totals-2", allow_non_restored_state=None, snapshot="good"))
@@ -118,14 +120,14 @@ def b11_newer_flink(plain: Plain) -> str:
     assert plain.output.keeps_state(since)
     assert "runtime_environment" in plain.plan(runtime="FLINK-2_2")
     plain.set(runtime="FLINK-1_20")
-    return f"1.20: {plain.status}, with its state; 2.x: the provider knows no such runtime"
+    return f"1.20: {plain.service_status}, with its state; 2.x: the provider knows no such runtime"
 
 
 def b12_stop_and_start(plain: Plain) -> str:
     succeeded(plain.apply(start=False))
-    stopped = plain.status
+    stopped = plain.service_status
     succeeded(plain.apply(start=True))
-    return f"two changes of the project: {stopped}; {plain.status} from snapshot {plain.started_from()}"
+    return f"two changes of the project: {stopped}; {plain.service_status} from snapshot {plain.started_from()}"
 
 
 def b13_several_people(plain: Plain) -> str:
