@@ -52,7 +52,7 @@ class SnapshotFiles:
 
 def plain(options: Mapping[str, Text], secrets: Secrets | None) -> dict[str, str]:
     """Return what options say of an object store, secrets resolved: those of nothing else are touched."""
-    from scurry.savepoints.storage_objects import S3_PREFIXES
+    from scurry.savepoints.storage_s3 import S3_PREFIXES
 
     wanted = {key: text for key, text in options.items() if key.startswith(S3_PREFIXES)}
     if secrets is None:

@@ -14,7 +14,7 @@ import pytest
 
 from scurry.model.errors import MissingExtra, SnapshotNotFound, StorageError, StorageFull
 from scurry.savepoints.storage import CHUNK, AnyStorage, absolute, free_bytes, kind_of
-from scurry.savepoints.storage_objects import BLOCK, ObjectStore
+from scurry.savepoints.storage_s3 import BLOCK, S3Store
 from tests.savepoints.moto_store import environment, moto_server
 
 if TYPE_CHECKING:
@@ -159,9 +159,10 @@ def test_keys_and_region_are_taken_from_flinks_options_where_the_environment_has
     place = {"s3.endpoint": s3_address, "s3.path.style.access": "true", region: "eu-central-1"}
     told = {**place, key: "Key", secret: "Secret"}
     assert AnyStorage(told).read("s3://states/a", 0, 3) == CONTENT[:3]
-    options = ObjectStore.s3(told)._files
-    assert (options.key, options.secret) == ("Key", "Secret"), "as they are written"
-    assert options.client_kwargs == {"region_name": "eu-central-1"}
+    client = S3Store.of(told)._client
+    keys = client._request_signer._credentials
+    assert (keys.access_key, keys.secret_key) == ("Key", "Secret"), "as they are written"
+    assert client.meta.region_name == "eu-central-1"
 
 
 @pytest.mark.parametrize("options", [{"s3.access-key": "k"}, {"s3.access-key": "k", "s3.secret-key": "******"}])
@@ -175,8 +176,9 @@ def test_the_environment_counts_more_than_flinks_options(s3: Any) -> None:
     s3.put_object(Bucket="states", Key="a", Body=CONTENT)
     other = {"s3.endpoint": "http://127.0.0.1:9", "s3.access-key": "k", "s3.secret-key": "s", "s3.region": "nowhere"}
     assert AnyStorage(other).read("s3://states/a", 0, 3) == CONTENT[:3]
-    options = ObjectStore.s3(other)._files
-    assert (options.key, options.client_kwargs) == (None, {})
+    client = S3Store.of(other)._client
+    assert client._request_signer._credentials.access_key != "k"
+    assert client.meta.region_name != "nowhere"
 
 
 def missing_here(tmp_path: Path) -> str:
@@ -269,7 +271,7 @@ def test_a_place_that_is_not_known_is_told_with_those_that_are(path: str) -> Non
     assert "s3://" in caught.value.hint
 
 
-@pytest.mark.parametrize(("module", "path", "extra"), [("s3fs", "s3://b/k", "s3"), ("gcsfs", "gs://b/k", "gcs")])
+@pytest.mark.parametrize(("module", "path", "extra"), [("boto3", "s3://b/k", "s3"), ("gcsfs", "gs://b/k", "gcs")])
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, module: str, path: str, extra: str) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtra) as caught:

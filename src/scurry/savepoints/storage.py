@@ -113,9 +113,13 @@ class AnyStorage:
             from scurry.savepoints.storage_web import WebStore
 
             return WebStore()
-        from scurry.savepoints.storage_objects import ObjectStore
+        if kind == "s3":
+            from scurry.savepoints.storage_s3 import S3Store
 
-        return ObjectStore.s3(self._options) if kind == "s3" else ObjectStore.gs()
+            return S3Store.of(self._options)
+        from scurry.savepoints.storage_google import GoogleStore
+
+        return GoogleStore()
 
 
 def kind_of(path: str) -> str:
