@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from scurry.emulator.endpoint import Emulator, Settings
+from scurry.flink.cluster import LocalClusters
 from scurry.flink.runtimes import Runtimes
 from scurry.model.reporting import SilentReporter
 from tests.emulator.clients import Clients, custom_flink, is_laid_over, properties
@@ -102,6 +103,42 @@ def test_state_goes_along_through_snapshot_update_stop_and_restore(
     assert url["AuthorizedUrl"].startswith("http://127.0.0.1:")
     clients.remove(name)
     assert not list(emulator.lifecycle.records.place(name).glob("*"))
+
+
+def processes(emulator: Emulator, name: str) -> set[int]:
+    """The pids of an application's Flink."""
+    flink = LocalClusters(emulator.lifecycle.records.place(name) / "flink", SilentReporter())
+    return {process.id.pid for cluster in flink.running() for process in cluster.processes}
+
+
+def test_flink_stays_over_updates_and_stops_that_need_no_other_and_sees_new_properties(
+    name: str, clients: Clients, jar: Path, counts: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients.create(name, **configuration(clients, jar, counts))
+    clients.start(name)
+    counted(counts)
+    first = processes(emulator, name)
+    assert len(first) == 2, "a JobManager, a TaskManager"
+    elsewhere = counts.with_name("elsewhere.txt")
+    assert clients.update(name, **change(elsewhere))["OperationStatus"] == "SUCCESSFUL"
+    assert counted(elsewhere)[0] > counted(counts)[-1] - 1, "it went on, and writes to where the new version says"
+    clients.stop(name)
+    clients.start(name)
+    assert processes(emulator, name) == first
+    with emulator.lifecycle.running()[0][1].rest() as rest:
+        assert not rest.jars(), "what was uploaded is not kept"
+
+    sizes = {"ConfigurationTypeUpdate": "CUSTOM", "ParallelismUpdate": 2, "ParallelismPerKPUUpdate": 1}
+    flink = {"FlinkApplicationConfigurationUpdate": {"ParallelismConfigurationUpdate": sizes}}
+    assert clients.update(name, ApplicationConfigurationUpdate=flink)["OperationStatus"] == "SUCCESSFUL"
+    larger = processes(emulator, name)
+    assert len(larger) == 3, "another TaskManager for the other KPU"
+    assert not larger & first
+
+    monkeypatch.setattr("scurry.emulator.lifecycle._STANDBY_S", 0.5)
+    clients.stop(name)
+    until(lambda: not any(map(psutil.pid_exists, larger)), "nobody started it again, and its processes end")
+    clients.remove(name)
 
 
 def test_a_main_that_fails_leaves_the_application_ready_with_the_reason(

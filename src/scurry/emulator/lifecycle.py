@@ -7,16 +7,16 @@ more (`work.py`).
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scurry.emulator import configuration, properties
+from scurry.emulator import configuration
 from scurry.emulator.code import MOST_BYTES
 from scurry.emulator.errors import bad_configuration, in_use, invalid_request, limit_exceeded
-from scurry.emulator.plane import Plane, Shape, is_running
+from scurry.emulator.launching import Launching
+from scurry.emulator.plane import is_running
 from scurry.emulator.snapshots import Snapshots, described_run, to_restore
 from scurry.emulator.work import Works, added, end
 from scurry.model.errors import ScurryError
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scurry.emulator.code import Codes
+    from scurry.emulator.launching import Prepared
+    from scurry.emulator.plane import Plane
     from scurry.emulator.records import Application, Operation, Records, Snapshot, Version
     from scurry.emulator.work import Work
     from scurry.flink.runtimes import Runtimes
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 _FORCED = frozenset({"STARTING", "UPDATING", "STOPPING", "AUTOSCALING", "RUNNING", "ROLLING_BACK"})
 _WITHOUT_FLINK = frozenset({"READY", "FORCE_STOPPING", "DELETING"})
 _WATCH_S = 1.0
+_STANDBY_S = 20.0
+"""so long a Flink whose job was stopped waits for the next: to many clients, stop, update and start are one change"""
 _ERROR_LENGTH = 512
 
 
@@ -73,14 +77,8 @@ class Lifecycle:
     ) -> None:
         self.records = records
         self.works = Works(records)
-        self._runtimes = runtimes
-        self._codes = codes
-        self._reporter = reporter
         self.limits = limits or Limits()
-        self._scale = scale
-        self._planes: dict[str, Plane] = {}
-        # Twenty starts at once would all be slow, until the first ones have run out of time.
-        self._at_once = threading.BoundedSemaphore(max(os.cpu_count() or 0, 2))
+        self._launching = Launching(records, runtimes, codes, reporter, scale=scale)
         self._snapshots = Snapshots(self.works, self._plane)
         self.closed = threading.Event()
 
@@ -116,12 +114,17 @@ class Lifecycle:
         operation = self.works.begin(application, "StopApplication", "FORCE_STOPPING" if force else "STOPPING")
 
         def work(done: Work) -> None:
+            plane = self._plane(application)
             if snapshots and job_id:
                 self._snapshots.take_before(application, version, job_id)
-            self._plane(application).tear_down()
+                plane.stand_by(_STANDBY_S)
+            else:
+                plane.tear_down()
             with self.works.finishing(done, operation) as alive:
                 if alive:
                     application.status, application.job_id = "READY", None
+            self.closed.wait(_STANDBY_S)
+            plane.retire()
 
         self._spawn(application, operation, work, otherwise="RUNNING")
         return operation
@@ -212,7 +215,8 @@ class Lifecycle:
             except ScurryError as error:
                 self._fail(application, operation, done, "RUNNING", error)
                 return
-            plane.tear_down()
+            if not snapshots:
+                plane.tear_down()
             application.parallelism = parallelism
             try:
                 self._run(application, restore or plane.newest_checkpoint(job_id), done, operation)
@@ -235,7 +239,7 @@ class Lifecycle:
             with self.works.lock:
                 if self.works.counts(done):
                     self.records.forget(application.name)
-                    self._planes.pop(application.name, None)
+                    self._launching.forget(application)
 
         self.works.run(work)
 
@@ -276,8 +280,7 @@ class Lifecycle:
         """Stop every Flink. What ran is written down as running, and runs again when its state directory is served."""
         self.closed.set()
         self.works.join(timeout_s=5)
-        for plane in list(self._planes.values()):
-            plane.tear_down()
+        self._launching.tear_down()
 
     def _resume(self, application: Application) -> None:
         for operation in application.operations:
@@ -340,13 +343,16 @@ class Lifecycle:
     def _replace(self, application: Application, change: _Change, done: Work, operation: Operation) -> None:
         """Stop what runs, with a snapshot if they are enabled, and start the new version from what is asked for."""
         before, version, taken = change.before, change.version, None
-        if change.snapshots:
-            taken = self._snapshots.take_before(application, before, application.job_id or "")
         plane = self._plane(application)
-        plane.tear_down()
+        if change.snapshots:
+            prepared = self._launching.prepare(application, version)
+            taken = self._snapshots.take_before(application, before, application.job_id or "")
+        else:
+            prepared = None
+            plane.tear_down()
         restore = to_restore(application, change.run) if change.run else (taken.location if taken else None)
         try:
-            self._run(application, restore, done, operation)
+            self._run(application, restore, done, operation, prepared)
         except ScurryError as error:
             if not self.works.counts(done):
                 raise
@@ -383,10 +389,17 @@ class Lifecycle:
         versions = (before, version.id)
         return self.works.begin(application, "RollbackApplication", "ROLLING_BACK", versions=versions)
 
-    def _run(self, application: Application, restore: str | None, done: Work, operation: Operation) -> None:
+    def _run(
+        self,
+        application: Application,
+        restore: str | None,
+        done: Work,
+        operation: Operation,
+        prepared: Prepared | None = None,
+    ) -> None:
         """Start the current version; when it runs, so does the application, and the operation is done."""
         version = application.current
-        job_id = self._launch(application, version, restore, done)
+        job_id = self._launch(application, version, restore, done, prepared)
         with self.works.finishing(done, operation) as alive:
             if alive:
                 application.status, application.job_id = "RUNNING", job_id
@@ -394,43 +407,22 @@ class Lifecycle:
         if not alive and application.status in _WITHOUT_FLINK:
             self._plane(application).tear_down()  # it was stopped by force, or deleted, while this came up
 
-    def _launch(self, application: Application, version: Version, restore: str | None, done: Work) -> str:
-        shape = self._shape(application, version)
-        program = self._codes.program(self.records.place(application.name), version, shape.flink_version)
-        flink_run = (application.run or {}).get("FlinkRunConfigurationDescription", {})
-        allow = bool(flink_run.get("AllowNonRestoredState"))
-        return self._plane(application).start(
-            shape, program, restore=restore, allow_non_restored=allow, wanted=lambda: self.works.counts(done)
-        )
-
-    def _shape(self, application: Application, version: Version) -> Shape:
-        file = properties.write(
-            self.records.place(application.name) / "etc", configuration.property_groups(version.configuration)
-        )
-        wrapper = properties.wrapper(file)
-        if not wrapper:
-            self._reporter.warn(
-                f"runtime properties cannot be laid at {properties.PLACE} on this machine: they are at {file}"
-            )
-        parallelism, per_kpu = configuration.parallelism(version.configuration)
-        parallelism = application.parallelism or parallelism
-        return Shape(
-            flink_version=self._runtimes.newest(version.runtime.removeprefix("FLINK-").replace("_", ".")),
-            parallelism=parallelism,
-            per_kpu=per_kpu,
-            checkpointing=configuration.checkpointing(version.configuration),
-            log_level=configuration.monitoring(version.configuration)["LogLevel"],
-            scale=self._scale,
-            wrapper=wrapper,
+    def _launch(
+        self,
+        application: Application,
+        version: Version,
+        restore: str | None,
+        done: Work,
+        prepared: Prepared | None = None,
+    ) -> str:
+        return self._launching.launch(
+            application, version, restore=restore, wanted=lambda: self.works.counts(done), prepared=prepared
         )
 
     # Small things ----------------------------------------------------------------------------------------------------
 
     def _plane(self, application: Application) -> Plane:
-        if application.name not in self._planes:
-            place = self.records.place(application.name)
-            self._planes[application.name] = Plane(place, self._runtimes, self._reporter, self._at_once)
-        return self._planes[application.name]
+        return self._launching.plane(application)
 
     def _require(self, application: Application, what: str, statuses: frozenset[str] | set[str]) -> None:
         if application.status not in statuses:

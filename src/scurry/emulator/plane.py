@@ -1,14 +1,18 @@
 """The data plane of one application: a Flink of its own, and the one job in it.
 
 As the service does: a JobManager, a TaskManager for each KPU with ParallelismPerKPU slots, RocksDB, settings that a
-user cannot change. Nothing here knows of versions or operations; what goes wrong is raised as scurry's own errors.
+user cannot change. The processes stay for the next job where that needs the very same ones: starting them is most of
+what a start takes. Nothing here knows of versions or operations; what goes wrong is raised as scurry's own errors.
 """
 
 from __future__ import annotations
 
 import secrets
+import threading
 import time
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from scurry.emulator import configuration
@@ -16,6 +20,7 @@ from scurry.emulator.forced import forced
 from scurry.emulator.log_events import LOGGING
 from scurry.flink.cluster import ClusterSettings, LocalClusters
 from scurry.flink.connection import RestSettings
+from scurry.flink.polling import polls
 from scurry.flink.rest import FlinkRest, JarRequest
 from scurry.model.errors import JobNotFound, RejectedByTarget, ScurryError, TargetUnavailable
 from scurry.model.flink_memory import GIB, MIB
@@ -29,9 +34,8 @@ if TYPE_CHECKING:
     from scurry.flink.runtimes import Runtimes
     from scurry.model.ports import Reporter
 
-START_LIMIT_S = 300.0
+START_LIMIT = timedelta(minutes=5)
 """"Flink job did not start within a total timeout of 5 minutes" """
-_POLL_S = 0.1
 _ENDED = frozenset({"FINISHED", "FAILED", "CANCELED"})
 _KPU_MEMORY = 4 * GIB
 _LEAST_MEMORY = 768 * MIB
@@ -92,6 +96,10 @@ class Plane:
         self._runtimes = runtimes
         self._clusters = LocalClusters(place / "flink", reporter, class_data=runtimes.cache / "class-data")
         self._cluster: RunningCluster | None = None
+        self._shape: Shape | None = None
+        self._uploaded: tuple[Program, str] | None = None
+        self._lock = threading.RLock()  # over which processes there are
+        self._stands_by_until: float | None = None
 
     @property
     def savepoints(self) -> Path:
@@ -125,13 +133,10 @@ class Plane:
         Raises a `ScurryError` when there is no job: `main` failed, the state does not fit, no Flink of that version, or
         it was not wanted any more.
         """
-        with self._at_once:
-            _require(wanted)
-            self._cluster = self._clusters.ensure(self._settings(shape))
-        _require(wanted)
+        self._ensure(shape, wanted)
         job_id = secrets.token_hex(16)
         with self.rest() as rest:
-            uploaded = rest.upload(program.jar, name=program.jar.name)
+            uploaded = self._upload(rest, program)
             request = JarRequest(
                 entry_class=program.entry_class,
                 program_args_list=program.arguments,
@@ -141,9 +146,35 @@ class Plane:
                 allow_non_restored_state=allow_non_restored or None,
                 flink_configuration={**forced(shape.flink_version, shape.checkpointing), **program.config},
             )
-            rest.run(uploaded, request)
+            try:
+                rest.run(uploaded, request)
+            finally:
+                self._uploaded = None
+                with suppress(ScurryError):  # one that stays does no harm
+                    rest.delete_jar(uploaded)
             self._await_first_sign(rest, job_id, restored=restore is not None)
         return job_id
+
+    def prepare(self, shape: Shape, program: Program) -> None:
+        """Do beforehand, while another job runs, what a start of a program will not have to do then.
+
+        What cannot be done is left to the start, which tells why.
+        """
+        if not self._is_as(shape):
+            return
+        with suppress(ScurryError), self.rest() as rest:
+            self._uploaded = (program, self._upload(rest, program))
+
+    def stand_by(self, seconds: float) -> None:
+        """Keep the processes for the next start; `retire` ends them if none has come by then."""
+        with self._lock:
+            self._stands_by_until = time.monotonic() + seconds
+
+    def retire(self) -> None:
+        """Stop the processes if they have stood by long enough."""
+        with self._lock:
+            if self._stands_by_until is not None and time.monotonic() >= self._stands_by_until:
+                self.tear_down()
 
     def health(self, job_id: str) -> Health:
         """Return how the job is. Raises `JobNotFound`, `TargetUnavailable`."""
@@ -177,10 +208,35 @@ class Plane:
 
     def tear_down(self) -> None:
         """Stop Flink, with whatever runs in it. Its state stays."""
-        self._clusters.stop()
-        self._cluster = None
+        with self._lock:
+            self._clusters.stop()
+            self._cluster = self._shape = self._uploaded = self._stands_by_until = None
 
     # ---------------------------------------------------------------------------------------------------------------
+
+    def _is_as(self, shape: Shape) -> bool:
+        """Whether the processes are those that a shape needs. Another log level needs no others."""
+        return self._shape is not None and replace(self._shape, log_level=shape.log_level) == shape
+
+    def _ensure(self, shape: Shape, wanted: Callable[[], bool]) -> None:
+        """Have the processes that a shape needs; others are stopped first."""
+        with self._lock:
+            self._stands_by_until = None
+            if self._is_as(shape):
+                self._cluster = self._clusters.ensure(self._settings(shape))  # replaces what died, sets the log level
+                return
+            self.tear_down()
+        with self._at_once:
+            _require(wanted)
+            self._cluster = self._clusters.ensure(self._settings(shape))
+            self._shape = shape
+        _require(wanted)
+
+    def _upload(self, rest: FlinkRest, program: Program) -> str:
+        """Return the id of a program's jar in the cluster, uploaded unless that was done."""
+        if self._uploaded is not None and self._uploaded[0] == program:
+            return self._uploaded[1]
+        return rest.upload(program.jar, name=program.jar.name)
 
     def _found(self) -> RunningCluster | None:
         self._cluster = self._cluster or next(iter(self._clusters.running()), None)
@@ -206,8 +262,7 @@ class Plane:
 
         Not where state cannot be restored: such an update gets stuck.
         """
-        until = time.monotonic() + START_LIMIT_S
-        while time.monotonic() < until:
+        for _ in polls(START_LIMIT):
             detail = rest.job(job_id)
             if detail.state in _ENDED:
                 if detail.state == "FAILED":
@@ -218,18 +273,17 @@ class Plane:
             failures = rest.exceptions(job_id)
             if failures and not (restored and _is_of_restore(failures[0].stacktrace)):
                 return
-            time.sleep(_POLL_S)
         raise RejectedByTarget("Flink job did not start within a total timeout of 5 minutes")
 
     def _await_savepoint(self, rest: FlinkRest, job_id: str, trigger: str) -> str:
-        while True:
+        for _ in polls():
             answer = rest.savepoint_status(job_id, trigger)
             if answer.completed and answer.operation:
                 if answer.operation.failure_cause or not answer.operation.location:
                     cause = answer.operation.failure_cause
                     raise rest.failure(cause, doing="savepoint") if cause else RejectedByTarget("no savepoint")
                 return answer.operation.location
-            time.sleep(_POLL_S)
+        raise AssertionError("waits without a limit")
 
 
 def _require(wanted: Callable[[], bool]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scurry.flink.polling import polls
 from scurry.flink.rest_errors import OperationNotFound
 from scurry.model.errors import JobNotFound, RejectedByTarget, TargetError, TargetUnavailable
 from scurry.model.observed import JobState
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from scurry.model.operation import Step
     from scurry.model.ports import Activity, Clock
 
-_FASTEST_POLL_S, _SLOWEST_POLL_S = 0.005, 0.5
-_SHARE = 0.1
-"""of the time that a savepoint took may be lost by looking too late: while a job is stopped, records wait"""
 _WORTH_TELLING_S = 2.0
 _WRITTEN = re.compile(
     r"A savepoint has been created at: (?P<location>\S+), but the corresponding job \w+ failed during"
@@ -82,7 +79,7 @@ class Ending:
         `TargetUnavailable` after `limit`: Flink goes on with it.
         """
         job_id: str = step.inputs["job_id"]
-        for elapsed in _polls(limit):
+        for elapsed in polls(limit):
             with undecided():
                 answer = self.rest.savepoint_status(job_id, step.mark)
             if answer.completed:
@@ -123,7 +120,7 @@ class Ending:
     def dispose(self, location: str, *, activity: Activity) -> None:
         """Delete the files of a savepoint or checkpoint; one that is not there is deleted already."""
         trigger_id = self.rest.dispose(location)
-        for elapsed in _polls(None):
+        for elapsed in polls(None):
             answer = self.rest.disposal_status(trigger_id)
             if answer.completed:
                 break
@@ -134,7 +131,7 @@ class Ending:
             raise self.rest.failure(cause, doing=f"deleting {location}")
 
     def _await_end(self, job_id: str, activity: Activity) -> JobState | None:
-        for elapsed in _polls(None):
+        for elapsed in polls(None):
             state = self._state(job_id)
             if state is None or state.is_terminal:
                 return state
@@ -228,14 +225,3 @@ def undecided() -> Iterator[None]:
         raise
     except TargetError as error:
         raise TargetUnavailable(error.message, target=error.target, hint=error.hint) from error
-
-
-def _polls(limit: timedelta | None) -> Iterator[float]:
-    """Yield the seconds since the beginning: often at first, since most savepoints take a moment, then less often."""
-    begun = time.monotonic()
-    while True:
-        elapsed = time.monotonic() - begun
-        yield elapsed
-        if limit is not None and elapsed >= limit.total_seconds():
-            return
-        time.sleep(min(max(elapsed * _SHARE, _FASTEST_POLL_S), _SLOWEST_POLL_S))
