@@ -14,6 +14,7 @@ from scurry.clock import SystemClock
 from scurry.model.desired import Desired
 from scurry.model.errors import ScurryError, SnapshotNotFound
 from scurry.model.reporting import SilentReporter
+from scurry.model.snapshot import Exported
 from scurry.model.state import JobGraph, OpenedProgram, SnapshotRead, SnapshotState, StateHeads
 from scurry.model.values import Text
 from scurry.preflight import Preflight
@@ -78,6 +79,9 @@ class _Snapshots:
         return SnapshotRead(
             state=self.of.state, heads=tuple(StateHeads(operator=o.id) for o in self.of.state.operators)
         )
+
+    def read_exported(self, exported: Exported) -> SnapshotRead:
+        return self.read(exported.location, {})
 
 
 @dataclass

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from scurry.engine.compatibility_late import may_be_late
 from scurry.engine.compatibility_opening import for_new_ids, same_program, unopened, with_states
-from scurry.engine.compatibility_recalled import REMARK, recalled
+from scurry.engine.compatibility_recalled import REMARK, REMEDY, recalled
 from scurry.model.compatibility import Compatibility, Remark, Weight
 from scurry.model.desired import ArtifactKind, SqlPlans, StateCheck
 from scurry.model.errors import ScurryError, SnapshotNotFound
 from scurry.model.operation import Adopt
 from scurry.model.state import OpenedProgram
-from scurry.model.values import MASKED
+from scurry.model.values import MASKED, format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from scurry.model.journal import History
     from scurry.model.observed import Observed
     from scurry.model.ports import AsksPrograms, Clock, ReadsSnapshots
-    from scurry.model.snapshot import Snapshot, SnapshotFormat
+    from scurry.model.snapshot import Exported, Snapshot, SnapshotFormat
     from scurry.model.state import JobGraph, SnapshotRead, StateHeads, StateResolution
 
 _PAUSES_S = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
@@ -56,8 +56,9 @@ class Occasion:
     """the old program's graph is wanted, too, for its edges"""
     format: SnapshotFormat | None = None
     """of the savepoint that the job's stop will write, where that is told"""
-    hidden: bool = False
-    """nobody can read the target's snapshots: what is in them is asked of the program that writes them"""
+    exported: Callable[[Snapshot], Exported | None] | None = None
+    """of a target that keeps its snapshots to itself: returns where a copy of one is. What is in one that has none is
+    asked of the program that wrote it"""
     asked: bool = False
     """a person asked for nothing else: what cannot be looked at is an error"""
 
@@ -73,6 +74,10 @@ class Start:
     live: bool
     earlier: bool = False
     """it is not the job's newest state, but the newest snapshot there is"""
+    exported: Exported | None = None
+    """the copy of it that is read"""
+    unread: str = ""
+    """why there is no copy to read, where that is known"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +139,8 @@ class Inquiry:
     def _read(self) -> SnapshotRead:
         """Read the snapshot; of a job that runs the newest checkpoint, which may be deleted while we look."""
         location = self._start.snapshot.location
-        if self._occasion.hidden:
-            return self._recalled(location)
+        if self._occasion.exported is not None:
+            return self._read_copy() or self._recalled(location)
         wish = self._before or self._desired
         options = {**self._options[wish.flink_version], **wish.config}
         pauses = iter(_PAUSES_S if self._start.live else ())
@@ -151,11 +156,27 @@ class Inquiry:
             if live is not None and live.latest_checkpoint is not None:
                 location = live.latest_checkpoint.location
 
+    def _read_copy(self) -> SnapshotRead | None:
+        """Read the copy of a snapshot; None where there is none that can be read, and why is told."""
+        if self._start.exported is None:
+            return None
+        try:
+            read = self._eyes.snapshots.read_exported(self._start.exported)
+        except ScurryError as error:
+            self._start = replace(self._start, exported=None, unread=error.message)
+            return None
+        state = msgspec.structs.replace(read.state, location=self._start.snapshot.location)
+        return msgspec.structs.replace(read, state=state)
+
     def _recalled(self, location: str) -> SnapshotRead:
         """Ask the program that wrote it for what is in a snapshot that cannot be read."""
         wish, last = self._before, self._occasion.history.last
         if wish is None or (last is not None and isinstance(last.operation, Adopt)):
-            raise SnapshotNotFound("the snapshot cannot be read, and the program that runs is not known here")
+            why = f": {self._start.unread}" if self._start.unread else ""
+            raise SnapshotNotFound(
+                f"the snapshot cannot be read, and the program that wrote it is not known here{why}",
+                hint=REMEDY.format(application=self._desired.application),
+            )
         defaults = self._defaults(wish)
         graph = self._eyes.programs.graph(wish, defaults, as_known=True)
         if self._desired.upgrade.state_check is StateCheck.FULL and wish.artifact.kind is not ArtifactKind.PYTHON:
@@ -271,12 +292,25 @@ class Inquiry:
         return _backend({**self._defaults(self._before), **self._before.config})
 
     def _remarks(self) -> tuple[Remark, ...]:
-        if self._occasion.hidden:
-            return (Remark(weight=Weight.WARNING, message=REMARK),)
+        if self._occasion.exported is not None:
+            return self._remarks_on_copy()
         if not self._start.earlier:
             return ()
         message = "the job has completed no checkpoint that could be looked at: this is of an earlier snapshot"
         return (Remark(weight=Weight.WARNING, message=message),)
+
+    def _remarks_on_copy(self) -> tuple[Remark, ...]:
+        start, application = self._start, self._desired.application
+        if start.exported is None:
+            message = f"{REMARK} ({start.unread})" if start.unread else REMARK
+            return (Remark(weight=Weight.WARNING, message=message, remedy=REMEDY.format(application=application)),)
+        if not start.live:
+            return ()
+        taken = start.snapshot.taken_at
+        age = format_duration(self._eyes.clock.now() - taken)
+        message = f"this is the state of {taken:%Y-%m-%d %H:%M:%S} UTC, {age} ago: what came into it since is not seen"
+        remedy = f"To look at a newer one, take it:\n  scurry snapshot create {application}"
+        return (Remark(weight=Weight.WARNING, message=message, remedy=remedy),)
 
 
 def _not_asked(error: ScurryError) -> ScurryError:

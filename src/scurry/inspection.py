@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scurry.model.desired import Desired
     from scurry.model.ports import ArtifactStore, Secrets
     from scurry.model.reporting import Reporter
+    from scurry.model.snapshot import Exported
     from scurry.model.state import JobGraph, StateHeads
     from scurry.model.values import Text
     from scurry.savepoints.files import Storage
@@ -40,14 +41,25 @@ class SnapshotFiles:
 
         `SpecInvalid` when a secret that is needed for it is not there.
         """
-        from scurry.savepoints.raw_heads import read_heads
-        from scurry.savepoints.snapshot import describe, load_metadata
         from scurry.savepoints.storage import AnyStorage, kind_of
 
         remote = kind_of(location) != "file"
         storage = _Once(AnyStorage(plain(options, self.secrets) if remote else None))
-        metadata = load_metadata(location, storage)
-        return SnapshotRead(state=describe(location, metadata, storage), heads=read_heads(location, metadata, storage))
+        return _read(location, storage)
+
+    def read_exported(self, exported: Exported) -> SnapshotRead:
+        """Return what a copy in S3 holds, read with its target's own credentials. Raises as `read` does."""
+        from scurry.savepoints.storage_s3 import S3Store
+
+        return _read(exported.location, _Once(S3Store(exported.s3)))
+
+
+def _read(location: str, storage: Storage) -> SnapshotRead:
+    from scurry.savepoints.raw_heads import read_heads
+    from scurry.savepoints.snapshot import describe, load_metadata
+
+    metadata = load_metadata(location, storage)
+    return SnapshotRead(state=describe(location, metadata, storage), heads=read_heads(location, metadata, storage))
 
 
 def plain(options: Mapping[str, Text], secrets: Secrets | None) -> dict[str, str]:

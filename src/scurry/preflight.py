@@ -6,7 +6,7 @@ here stops a change by itself: what could not be looked at is unknown, and the r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -69,7 +69,7 @@ class Preflight:
             return _no_state_yet(operation.desired.application, raising=occasion.asked)
         with self.reporter.activity("see whether the state fits the new version"):
             try:
-                return Inquiry(self._eyes, operation.desired, occasion, start).compared()
+                return Inquiry(self._eyes, operation.desired, occasion, _with_copy(start, occasion)).compared()
             except ScurryError as error:
                 if occasion.asked:
                     raise
@@ -133,12 +133,43 @@ def _start(operation: Deploy | Upgrade | Resume, occasion: Occasion) -> Start | 
     by_savepoint = isinstance(operation, Upgrade) and operation.mode is UpgradeMode.SAVEPOINT
     format = occasion.format or SnapshotFormat.CANONICAL if by_savepoint else SnapshotFormat.NATIVE
     live = occasion.observed.live
-    if live is not None and occasion.hidden:
+    if live is not None and occasion.exported is not None:
         return Start(snapshot=live.latest_checkpoint or _OF_ITS_STOP, format=None, live=True)
     if live is not None and live.latest_checkpoint is not None:
         return Start(snapshot=live.latest_checkpoint, format=format, live=True)
     earlier = newest(occasion.observed, occasion.history)
     return Start(snapshot=earlier, format=format, live=False, earlier=True) if earlier else None
+
+
+_COPIES_ASKED = 5
+"""of so many snapshots, newest first, is asked whether there is a copy: each costs a call"""
+
+
+def _with_copy(start: Start, occasion: Occasion) -> Start:
+    """Find the copy to read, of a target that keeps its snapshots to itself: of a job that runs its newest one."""
+    if occasion.exported is None:
+        return start
+    candidates = _of_same_program(occasion) if start.live else (start.snapshot,)
+    try:
+        for snapshot in candidates[:_COPIES_ASKED]:
+            found = occasion.exported(snapshot)
+            if found is not None:
+                return replace(start, snapshot=snapshot, exported=found)
+    except ScurryError as error:
+        return replace(start, unread=error.message)
+    return start
+
+
+def _of_same_program(occasion: Occasion) -> tuple[Snapshot, ...]:
+    """Return the snapshots that the program wrote which runs now, newest first: an older program's say less of it."""
+    from scurry.engine.compatibility_opening import same_program
+    from scurry.engine.restore import all_known
+
+    running = occasion.wrote(None)
+    known = ((each, occasion.wrote(each)) for each in all_known(occasion.observed, occasion.history))
+    return tuple(
+        each for each, wrote in known if wrote is not None and running is not None and same_program(wrote, running)
+    )
 
 
 def _format(snapshot: Snapshot) -> SnapshotFormat | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from scurry.inspection import plain
 from scurry.model.errors import ScurryError, SnapshotNotFound
+from scurry.model.snapshot import SnapshotKind
 from scurry.savepoints.files import METADATA
 from scurry.savepoints.snapshot import read_snapshot
 from scurry.savepoints.storage import AnyStorage, kind_of
@@ -41,11 +42,14 @@ def state_of(workspace: Workspace, application: str, *, every_subtask: bool = Fa
     """Return what the newest snapshot of an application holds: of a job that runs, that is its latest checkpoint.
 
     That is deleted as soon as the next one is complete. So when it is gone, the next one is looked for; only when there
-    is none, an older snapshot is read. Raises `SnapshotNotFound`, and what reading raises.
+    is none, an older snapshot is read. Of a target that keeps its snapshots to itself, it is the newest one of which
+    there is a copy. Raises `SnapshotNotFound`, and what reading raises.
     """
     gone: set[str] = set()
     for pause in (*PAUSES_S, None):
         found = _untried(workspace, application, gone)
+        if found.kind is SnapshotKind.MANAGED:
+            return _copied_state(workspace, application, every_subtask=every_subtask)
         try:
             return _read(workspace, application, found, every_subtask=every_subtask)
         except SnapshotNotFound:
@@ -56,6 +60,24 @@ def state_of(workspace: Workspace, application: str, *, every_subtask: bool = Fa
     raise SnapshotNotFound(
         f"each checkpoint of {application!r} was deleted while it was read: they follow each other too fast",
         hint=f"Take a savepoint, which stays, and look at that:\n  scurry snapshot create {application}",
+    )
+
+
+def _copied_state(workspace: Workspace, application: str, *, every_subtask: bool) -> SnapshotState:
+    """Return what the newest snapshot holds of which there is a copy."""
+    from scurry.engine.restore import all_known
+    from scurry.model.ports import ExportsSnapshots
+    from scurry.savepoints.storage_s3 import S3Store
+
+    observed, history = workspace.observe(application)
+    place = workspace.target(history.target or "")
+    for snapshot in all_known(observed, history):
+        copy = place.exported(snapshot) if isinstance(place, ExportsSnapshots) else None
+        if copy is not None:
+            return read_snapshot(copy.location, S3Store(copy.s3), every_subtask=every_subtask)
+    raise SnapshotNotFound(
+        f"there is no copy of a snapshot of {application!r} that could be read: its target keeps them to itself",
+        hint=f"Where `snapshots` of the target has them copied, take one:\n  scurry snapshot create {application}",
     )
 
 

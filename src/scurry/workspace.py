@@ -363,7 +363,7 @@ class Workspace(OpenProject):
     ) -> Plan:
         """Return a plan with what only bytes tell: how artifacts differ, and whether the state fits the new program."""
         from scurry.engine import savepoint_formats
-        from scurry.model.ports import HidesSnapshots, RunsFlink
+        from scurry.model.ports import ExportsSnapshots, RunsFlink
         from scurry.preflight import Occasion, concerns
 
         plan = self.assembly.explain(plan, history)
@@ -379,7 +379,7 @@ class Workspace(OpenProject):
             look=lambda: self._observe(plan.target, history),
             wrote=lambda snapshot: self._writer(snapshot, history),
             picture=picture,
-            hidden=isinstance(place, HidesSnapshots) and place.hides_snapshots,
+            exported=place.exported if isinstance(place, ExportsSnapshots) else None,
             asked=asked,
             format=format,
         )

@@ -25,7 +25,8 @@ from scurry.targets.managed.configuration import Wished, created, troubles, upda
 from scurry.targets.managed.marking import Mark, mark_in
 from scurry.targets.managed.metrics import Asked, Metrics
 from scurry.targets.managed.runs import Run
-from scurry.targets.managed.service import Application, Operation, location_of, parts_of
+from scurry.targets.managed.service import Application, Operation
+from scurry.targets.managed.snapshots import Key, key_of, location_of
 
 JAR = Artifact(kind=ArtifactKind.JAR, digest=f"sha256:{'a' * 64}", file_name="orders.jar", size_bytes=1)
 ZIP = Artifact(kind=ArtifactKind.PYTHON, digest=f"sha256:{'b' * 64}", file_name="count.zip", size_bytes=1)
@@ -78,6 +79,7 @@ def test_create_and_update_are_valid_by_botocores_own_model() -> None:
     change = updated(full, {"RuntimeEnvironment": "FLINK-1_19", "ServiceExecutionRole": "arn:aws:iam::1:role/old"})
     assert change["RuntimeEnvironmentUpdate"] == "FLINK-1_20"
     assert change["ServiceExecutionRoleUpdate"] == "arn:aws:iam::1:role/r"
+    assert "SnapshotMode" not in request["ApplicationConfiguration"]["ApplicationSnapshotConfiguration"]
     report = ParamValidator().validate(
         {"ApplicationName": "a", "CurrentApplicationVersionId": 1, **change},
         operations.operation_model("UpdateApplication").input_shape,
@@ -220,9 +222,14 @@ def test_connecting_imports_nothing_of_awss(tmp_path: Path) -> None:
 
 
 def test_a_snapshots_location_is_read_back() -> None:
-    assert parts_of(location_of("orders-production", "scurry-1")) == ("orders-production", "scurry-1")
-    assert parts_of("s3://bucket/savepoint-1") is None
-    assert parts_of("msf://only-an-application") is None
+    legacy = location_of("orders-production", {"SnapshotName": "scurry-1"})
+    assert legacy == "msf://orders-production/scurry-1"
+    assert key_of(legacy) == Key(name="scurry-1", application="orders-production")
+    arn = "arn:aws-cn:kinesisanalytics:cn-north-1:123456789012:snapshot/SYSTEMSNAPSHOT-1"
+    assert location_of("orders", {"SnapshotName": "SYSTEMSNAPSHOT-1", "SnapshotArn": arn}) == arn
+    assert key_of(arn) == Key(name="SYSTEMSNAPSHOT-1", arn=arn)
+    for other in ("s3://bucket/savepoint-1", "msf://only-an-application", "arn:aws:kinesisanalytics:x:1:application/a"):
+        assert key_of(other) is None
 
 
 # Runs: what became of the start under a mark

@@ -1,7 +1,7 @@
-"""What a snapshot that nobody can read holds, as far as the program that writes it tells. Pure.
+"""What a snapshot that cannot be read holds, as far as the program that writes it tells. Pure.
 
-Of a service that keeps its snapshots to itself. An operator that registers nothing when it is opened may still register
-state with its first record: that is not seen.
+Of a service that keeps its snapshots to itself, where there is no copy. An operator that registers nothing when it is
+opened may still register state with its first record: that is not seen.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from scurry.model.state import GraphOperator, JobGraph
 
 REMARK = (
-    "nobody can read the service's snapshots: compared is what the running revision's program asks for, not what is in "
-    "one; state that an operator registers only with its first record is not seen"
+    "no copy of this state can be read: compared is what the program that wrote it asks for, not what is in it; "
+    "state that an operator registers only with its first record is not seen"
+)
+REMEDY = (
+    "Where `snapshots` of the target has them copied, take one, and its bytes are compared:\n"
+    "  scurry snapshot create {application}"
 )
 _LEAST, _MOST = 128, 32768
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from scurry.model.leftover import Leftover
     from scurry.model.observed import Job, Observed
     from scurry.model.operation import Action, Operation, Outcome, Step
-    from scurry.model.snapshot import Restore, Snapshot, SnapshotFormat
+    from scurry.model.snapshot import Exported, Restore, Snapshot, SnapshotFormat
     from scurry.model.state import JobGraph, OpenedProgram, SnapshotRead, StateHeads
     from scurry.model.values import Text
 
@@ -181,10 +181,11 @@ class RunsFlink(Protocol):
 
 
 @runtime_checkable
-class HidesSnapshots(RunsFlink, Protocol):
-    """What a target is, too, if it runs Flink and nobody but itself can read its snapshots. Only looks."""
+class ExportsSnapshots(RunsFlink, Protocol):
+    """What a target is, too, if it keeps its snapshots to itself, and copies of some can be read. Only looks."""
 
-    hides_snapshots: bool
+    def exported(self, snapshot: Snapshot) -> Exported | None:
+        """Return where the bytes of a snapshot can be read; None: nowhere. Raises `TargetUnavailable`."""
 
 
 @runtime_checkable
@@ -206,6 +207,9 @@ class ReadsSnapshots(Protocol):
 
         Raises `SnapshotNotFound` when it is not there (any more), else a `ScurryError`.
         """
+
+    def read_exported(self, exported: Exported) -> SnapshotRead:
+        """Return what is in a copy. Raises as `read` does."""
 
 
 class AsksPrograms(Protocol):
@@ -360,8 +364,8 @@ __all__ = [
     "ArtifactStore",
     "AsksPrograms",
     "Clock",
+    "ExportsSnapshots",
     "Heals",
-    "HidesSnapshots",
     "Journal",
     "KeepsLogs",
     "KeepsUploads",

@@ -45,6 +45,8 @@ from scurry.model.values import SecretRef, Text
 
 PROJECT_FILE = "scurry.yaml"
 LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "OFF")
+LONGEST_EXPORT_PREFIX = 128
+"""the service takes 200 characters with what it appends: the id of the export, which has up to 64"""
 _JOURNAL_EXAMPLE = "postgresql://scurry@db.example.com/scurry"
 BUILT_IN_KINDS = ("local", "rest", "memory", "managed")
 
@@ -202,6 +204,33 @@ class Vpc(SpecModel):
     security_groups: Annotated[tuple[Filled, ...], Field(min_length=1)] = Field(description="Ids of security groups.")
 
 
+def read_export(value: object) -> str:
+    """Read where snapshots are copied to: `s3://BUCKET/PREFIX/`, with its closing slash. Raises `ValueError`."""
+    text = read_filled(value).rstrip("/") + "/"
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^/].*", text):
+        raise ValueError(f"'{value}' is not a place in S3; write for example s3://example-flink-states/exported/")
+    if len(text.split("/", 3)[3]) > LONGEST_EXPORT_PREFIX:
+        raise ValueError(f"what follows the bucket is longer than {LONGEST_EXPORT_PREFIX} characters")
+    return text
+
+
+ExportPlace: TypeAlias = Annotated[
+    str, PlainValidator(read_export), WithJsonSchema({"type": "string", "pattern": "^s3://[^/]+/."})
+]
+
+
+class ManagedSnapshots(SpecModel):
+    """Enhanced snapshots, copied to where the state in them can be looked at. Flink 1.20 or newer."""
+
+    export: ExportPlace = Field(
+        description="Where snapshots that scurry takes are copied to: `s3://BUCKET/PREFIX/`, in the same account and "
+        "region."
+    )
+    role: Filled | None = Field(
+        None, description="ARN of the role under which the service writes there; without it, `role` of the target."
+    )
+
+
 class ManagedTarget(SpecModel):
     """Amazon Managed Service for Apache Flink, in one account and region. Needs the extra `managed`."""
 
@@ -246,6 +275,7 @@ class ManagedTarget(SpecModel):
     maintenance: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = Field(
         None, description='When the maintenance window of 8 hours begins, UTC: `"03:00"`.'
     )
+    snapshots: ManagedSnapshots | None = Field(None, description=ManagedSnapshots.__doc__)
     poll: Duration = Field(
         read_duration("2s"),
         json_schema_extra={"default": "2s"},

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -41,6 +42,16 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """taken with MAX_WATERMARK emitted: windows have fired, so going on from it would fire them again"""
     foreign: bool = False
     """scurry did not take it, and leaves it to people to delete it"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """A copy of a snapshot, of a target that keeps its snapshots to itself. Never written down."""
+
+    location: str
+    """in S3"""
+    s3: Any
+    """boto3's client for it, with the target's own credentials, region and endpoint"""
 
 
 class FromSnapshot(msgspec.Struct, frozen=True, kw_only=True, tag="snapshot"):

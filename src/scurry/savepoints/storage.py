@@ -124,6 +124,11 @@ class AnyStorage:
 
 def kind_of(path: str) -> str:
     """Return what kind of place a path names: `file`, `http`, `s3` or `gs`. Raises `StorageError` for another."""
+    if path.startswith(("arn:", "msf:")):
+        raise StorageError(
+            f"{path!r} is a snapshot of the managed service, which keeps its bytes to itself",
+            hint="Name the application, whose newest snapshot with a copy in S3 is read then; or that copy.",
+        )
     scheme = urlsplit(path).scheme if "://" in path else path.partition(":")[0] if path.startswith("file:") else ""
     scheme = scheme.lower()
     if scheme in {"", "file"}:

@@ -12,6 +12,8 @@ from scurry.targets.managed.faults import calling
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SERVICE = "kinesisanalyticsv2"
+"""the managed service, as boto3 names it"""
 _ATTEMPTS = 5
 """botocore's `standard` mode: throttling and the service's faults are tried again after growing pauses"""
 _CONNECT_S, _READ_S = 10, 60

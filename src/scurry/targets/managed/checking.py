@@ -10,9 +10,9 @@ from scurry.model.desired import StateCheck
 from scurry.model.errors import RejectedByTarget, ScurryError, TargetUnsuitable
 from scurry.model.snapshot import FromLatest, FromSnapshot
 from scurry.targets.managed import code, configuration
-from scurry.targets.managed.configuration import RUNTIMES, kpus, runtime_of
+from scurry.targets.managed.configuration import FIRST_ENHANCED, RUNTIMES, can_be_enhanced, kpus, runtime_of, series_of
 from scurry.targets.managed.faults import Answered
-from scurry.targets.managed.service import parts_of, series_of
+from scurry.targets.managed.snapshots import key_of
 from scurry.targets.rest.checking import check_dropping
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scurry.model.ports import StepContext
     from scurry.model.project import ManagedTarget as Settings
     from scurry.model.snapshot import Restore
+    from scurry.targets.managed.exporting import Exporting
     from scurry.targets.managed.service import Application, Service
     from scurry.targets.services import TargetServices
 
@@ -39,6 +40,7 @@ class Checking:
     settings: Settings
     services: TargetServices
     target: str
+    exporting: Exporting
 
     def check(self, step: Step, context: StepContext, desired: Desired, name: str) -> dict[str, object]:
         """Raise an error when the job is known not to start. Returns what was found out."""
@@ -51,12 +53,10 @@ class Checking:
         code.check_artifact(desired.artifact, desired, context.artifacts.path(desired.artifact))
         self._check_role()
         application = self.service.application(name)
+        self.check_snapshots(desired, context.restore, name, application)
         if application is not None:
-            self._check_snapshot(context.restore, application)
             self._check_runtime(desired, application, context.restore)
             self._check_stop(step, context.restore, application)
-        elif isinstance(context.restore, FromSnapshot):
-            raise self._no_snapshot(context.restore.snapshot.location)
         self._tell(desired, context)
         vertices = self._check_graph(desired, context)
         return {"kpus": kpus(desired.parallelism, self.settings.parallelism_per_kpu), "vertices": vertices}
@@ -73,7 +73,7 @@ class Checking:
         for trouble in configuration.differences(desired, application):
             raise TargetUnsuitable(trouble.message, target=self.target, hint=trouble.hint).concerning(*trouble.path)
         check_dropping(desired, context.restore, self.target, drops=step.inputs.get("drops"))
-        self._check_snapshot(context.restore, application)
+        self._check_snapshot(context.restore, name, application)
         self._check_stop(step, context.restore, application)
         return {}
 
@@ -129,15 +129,55 @@ class Checking:
             "and whatever the applications themselves need. Then name its ARN as `role` of the target."
         )
 
-    def _check_snapshot(self, restore: Restore, application: Application) -> None:
+    def check_snapshots(self, desired: Desired, restore: Restore, name: str, application: Application | None) -> None:
+        """Raise an error when snapshots cannot be taken as is wished, or the one to start from cannot be had."""
+        self._check_enhanced(desired, application)
+        self._check_snapshot(restore, name, application)
+
+    def _check_enhanced(self, desired: Desired, application: Application | None) -> None:
+        """Enhanced snapshots need Flink 1.20, an account that has them, and a place that they can be copied to."""
+        wanted = self.settings.snapshots is not None
+        is_so = application is not None and application.is_enhanced
+        if (wanted or is_so) and not can_be_enhanced(runtime_of(desired.flink_version)):
+            hint = "Leave `snapshots` out of the target, or set `flink` in the application to a newer one."
+            raise TargetUnsuitable(
+                f"enhanced snapshots need Flink {series_of(FIRST_ENHANCED)} or newer, not {desired.flink_version}; "
+                + (f"`snapshots` of target {self.target!r} asks for them" if wanted else "the application has them"),
+                target=self.target,
+                hint=hint if wanted and not is_so else "Set `flink` in the application to a newer one.",
+            ).concerning("flink")
+        self.exporting.check()
+
+    def _check_snapshot(self, restore: Restore, name: str, application: Application | None) -> None:
+        """It has to be there, and of the kind that the application will start from."""
         if not isinstance(restore, FromSnapshot):
             return
-        parts = parts_of(restore.snapshot.location)
-        if parts is None or parts[0] != application.name:
-            raise self._no_snapshot(restore.snapshot.location)
-        entry = self.service.snapshot(*parts)
+        location = restore.snapshot.location
+        key = key_of(location)
+        if key is None or key.application not in {None, name} or (key.application and application is None):
+            raise self._no_snapshot(location)
+        entry = self.service.snapshots.find(key)
         if entry is None or entry["SnapshotStatus"] != "READY":
-            raise self._no_snapshot(restore.snapshot.location)
+            raise self._no_snapshot(location)
+        is_enhanced = application is not None and application.is_enhanced
+        if key.application is not None and is_enhanced:
+            raise TargetUnsuitable(
+                f"{location!r} is of before {name!r} was switched to enhanced snapshots, and the service starts it "
+                "only from those now",
+                target=self.target,
+                hint="To see what there is, run:\n  scurry snapshot list APPLICATION",
+            )
+        if key.application is None and not is_enhanced and self._stays_legacy(application):
+            raise TargetUnsuitable(
+                f"{location!r} is an enhanced snapshot, and {name!r} does not take those",
+                target=self.target,
+                hint="Say by `snapshots` of the target that it is to.",
+            ).concerning("targets", self.target, in_project=True)
+
+    def _stays_legacy(self, application: Application | None) -> bool:
+        if application is None:
+            return self.settings.snapshots is None
+        return not configuration.takes_enhanced(application, self.settings)
 
     def _no_snapshot(self, location: str) -> RejectedByTarget:
         return RejectedByTarget(f"the service has no snapshot {location!r} for this application", target=self.target)
@@ -148,8 +188,8 @@ class Checking:
         if now not in RUNTIMES or RUNTIMES.index(wanted) >= RUNTIMES.index(now):
             return
         wrote = None
-        if isinstance(restore, FromSnapshot) and (parts := parts_of(restore.snapshot.location)):
-            entry = self.service.snapshot(*parts)
+        if isinstance(restore, FromSnapshot) and (key := key_of(restore.snapshot.location)):
+            entry = self.service.snapshots.find(key)
             wrote = entry.get("RuntimeEnvironment") if entry else None
         if isinstance(restore, FromLatest) or (wrote in RUNTIMES and RUNTIMES.index(wrote) > RUNTIMES.index(wanted)):
             raise TargetUnsuitable(

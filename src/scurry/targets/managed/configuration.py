@@ -27,6 +27,8 @@ Block: TypeAlias = "dict[str, Any]"
 
 RUNTIMES = ("FLINK-1_15", "FLINK-1_18", "FLINK-1_19", "FLINK-1_20", "FLINK-2_2", "FLINK-2_3")
 """oldest first; older ones cannot be created or started any more"""
+FIRST_ENHANCED, ENHANCED = "FLINK-1_20", "ENHANCED_SNAPSHOTS"
+"""the first runtime that has enhanced snapshots, and the mode in which they are taken"""
 RUN_OPTIONS = "kinesis.analytics.flink.run.options"
 MOST_GROUPS, MOST_KEYS, LONGEST_VALUE, LONGEST_GROUP = 50, 50, 2048, 50
 _INTERVAL, _PAUSE = "execution.checkpointing.interval", "execution.checkpointing.min-pause"
@@ -162,6 +164,22 @@ class Wished:
         }
 
 
+def can_be_enhanced(runtime: str) -> bool:
+    """Whether the service has enhanced snapshots for a runtime environment."""
+    return runtime in RUNTIMES and RUNTIMES.index(runtime) >= RUNTIMES.index(FIRST_ENHANCED)
+
+
+def takes_enhanced(application: Application, settings: Settings) -> bool:
+    """Whether an application is to be switched to enhanced snapshots, and can be: by the runtime that it has now."""
+    wanted = settings.snapshots is not None and settings.owner == "scurry"
+    return wanted and not application.is_enhanced and can_be_enhanced(application.runtime)
+
+
+def switched() -> Block:
+    """Return `ApplicationSnapshotConfigurationUpdate` that switches to enhanced snapshots, for good."""
+    return {"SnapshotsEnabledUpdate": True, "SnapshotModeUpdate": ENHANCED}
+
+
 def created(wished: Wished, name: str) -> Block:
     """Return the request of `CreateApplication`."""
     settings = wished.settings
@@ -174,6 +192,8 @@ def created(wished: Wished, name: str) -> Block:
         "EnvironmentProperties": {"PropertyGroups": wished.groups()},
         "ApplicationSnapshotConfiguration": {"SnapshotsEnabled": True},
     }
+    if settings.snapshots:
+        configuration["ApplicationSnapshotConfiguration"]["SnapshotMode"] = ENHANCED
     if settings.vpc:
         configuration["VpcConfigurations"] = [vpc_of(settings)]
     request: Block = {
@@ -191,8 +211,11 @@ def created(wished: Wished, name: str) -> Block:
     return request
 
 
-def updated(wished: Wished, before: Block) -> Block:
-    """Return what `UpdateApplication` is told besides the name and the version. `before`: `ApplicationDetail`."""
+def updated(wished: Wished, before: Block, *, switch: bool = False) -> Block:
+    """Return what `UpdateApplication` is told besides the name and the version. `before`: `ApplicationDetail`.
+
+    `switch`: to enhanced snapshots.
+    """
     location = {f"{key}Update": value for key, value in wished.code.location.items()}
     request: Block = {
         "ApplicationConfigurationUpdate": {
@@ -205,7 +228,7 @@ def updated(wished: Wished, before: Block) -> Block:
                 for name, block in wished.flink().items()
             },
             "EnvironmentPropertyUpdates": {"PropertyGroups": wished.groups()},
-            "ApplicationSnapshotConfigurationUpdate": {"SnapshotsEnabledUpdate": True},
+            "ApplicationSnapshotConfigurationUpdate": switched() if switch else {"SnapshotsEnabledUpdate": True},
         },
     }
     runtime = runtime_of(wished.desired.flink_version)
@@ -269,6 +292,11 @@ def log_stream_of(settings: Settings, name: str) -> str | None:
 def runtime_of(version: str) -> str:
     """Return the runtime environment of a Flink version: `1.20.5` → `FLINK-1_20`."""
     return "FLINK-" + "_".join(version.split(".")[:2])
+
+
+def series_of(runtime: str) -> str:
+    """Return the series of Flink that a runtime environment names: `FLINK-1_20` → `1.20`."""
+    return runtime.removeprefix("FLINK-").replace("_", ".")
 
 
 def _checkpoints(config: Mapping[str, Text]) -> Block:

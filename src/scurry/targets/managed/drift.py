@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from scurry.targets.managed.aws import SERVICE
 from scurry.targets.managed.runs import START
-from scurry.targets.managed.service import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scurry.targets.managed.service import Service
 
 _CHANGES = frozenset({"UpdateApplication", "RollbackApplication"})
-_NOT_CONFIGURED = frozenset({"RunConfigurationDescription", "CurrentParallelism", "JobPlanDescription"})
+_NOT_CONFIGURED = frozenset({"RunConfigurationDescription", "CurrentParallelism", "JobPlanDescription", "SnapshotMode"})
 _PROPERTIES = "EnvironmentPropertyDescriptions"
 _SUFFIX = "Description"
 

@@ -12,9 +12,12 @@ from scurry.model.desired import UpgradePolicy
 from scurry.model.errors import JobNotFound, RejectedByTarget, TargetUnsuitable
 from scurry.model.operation import Outcome
 from scurry.model.snapshot import FromLatest
+from scurry.targets.managed.aws import SERVICE
+from scurry.targets.managed.configuration import switched, takes_enhanced
 from scurry.targets.managed.faults import IN_USE, NOT_FOUND, Answered
 from scurry.targets.managed.runs import Run, run_of, snapshots_of
-from scurry.targets.managed.service import PASSING, RESTING, SERVICE, parts_of, told_snapshot
+from scurry.targets.managed.service import PASSING, RESTING
+from scurry.targets.managed.snapshots import CREATE, Key, key_of, told_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
 
     from scurry.model.operation import Step
     from scurry.model.ports import Activity, StepContext
+    from scurry.model.project import ManagedTarget as Settings
     from scurry.model.snapshot import Snapshot
+    from scurry.targets.managed.exporting import Exporting
     from scurry.targets.managed.service import Application, Service
     from scurry.targets.managed.waiting import Waiting
 
@@ -35,6 +40,8 @@ class Ending:
 
     service: Service
     waiting: Waiting
+    exporting: Exporting
+    settings: Settings
     target: str
     of_job: Callable[[str], Application | None]
     """returns the application whose newest start has that mark, as it is now"""
@@ -48,6 +55,8 @@ class Ending:
         application = self._passed(self.known(job_id), context.activity, limit)
         if application.status == "RUNNING":
             self._refuse_without_snapshots(application)
+            if context.desired is not None:
+                application = self._enhanced(application, context.activity, limit)
             operation = self._stop(application, force=False)
             if operation:
                 self.waiting.operation(
@@ -55,6 +64,7 @@ class Ending:
                 )
         found = self.stopped(job_id, context.activity, limit)
         if found is not None:
+            self._copy_of_stop(found, context)
             return Outcome(snapshot=found)
         run = run_of(self.service, self.known(job_id))
         raise self._not_stopped(run, job_id)
@@ -72,10 +82,45 @@ class Ending:
         )
         if run_of(self.service, application).stop is None:
             return None  # it failed
-        for entry in self.service.snapshots(application.name):
-            if int(entry["SnapshotCreationTimestamp"].timestamp()) >= int(run.stop.start.timestamp()):
-                return told_snapshot(application.name, entry, job_id)
+        for entry in self.service.snapshots.of(application):
+            since = int(entry["SnapshotCreationTimestamp"].timestamp()) >= int(run.stop.start.timestamp())
+            if since and entry.get("SnapshotInitiator") != "USER":
+                return told_snapshot(application.name, entry, job_id, runtime=application.runtime)
         return None
+
+    def _enhanced(self, application: Application, activity: Activity, limit: timedelta) -> Application:
+        """Switch a job that runs to enhanced snapshots, where they are wanted: its stop then takes one.
+
+        After the stop it would be too late: an application of that mode starts from no legacy snapshot.
+        """
+        if not takes_enhanced(application, self.settings):
+            return application
+        activity.describe("the service switches it to enhanced snapshots, once; the job is restarted for that")
+        answer = self.service.aws.call(
+            SERVICE,
+            "update_application",
+            ApplicationName=application.name,
+            CurrentApplicationVersionId=application.version,
+            ApplicationConfigurationUpdate={"ApplicationSnapshotConfigurationUpdate": switched()},
+        )
+        if operation := answer.get("OperationId"):
+            status, why = self.waiting.operation(
+                application.name, operation, activity=activity, limit=limit, what="the switch to enhanced snapshots"
+            )
+            if status != "SUCCESSFUL":
+                raise RejectedByTarget(
+                    f"{application.name!r} could not be switched to enhanced snapshots: {why or status}",
+                    target=self.target,
+                    hint="To go on without them, leave `snapshots` out of the target.",
+                    cause=why,
+                )
+        return self._passed(self.known(application.mark.job), activity, limit)
+
+    def _copy_of_stop(self, snapshot: Snapshot, context: StepContext) -> None:
+        """Begin to copy what a job is suspended with; where another one is started from it, nobody waits for that."""
+        key = key_of(snapshot.location)
+        if context.desired is None and key is not None:
+            self.exporting.begin(key)
 
     def _not_stopped(self, run: Run, job_id: str) -> RejectedByTarget:
         application = run.application
@@ -127,58 +172,60 @@ class Ending:
         return Outcome(snapshot=self._newest(application)) if application.status in RESTING else None
 
     def _newest(self, application: Application) -> Snapshot | None:
-        own, _ = snapshots_of(run_of(self.service, application), self.service.snapshots(application.name))
+        own, _ = snapshots_of(run_of(self.service, application), self.service.snapshots.of(application))
         return next(iter(own), None)
 
     # Snapshots
 
     def take(self, step: Step, context: StepContext) -> Outcome:
         """Take a snapshot under a name that is our mark, or join the one that was begun."""
-        application = self.known(step.inputs["job_id"])
-        name = snapshot_name(step)
-        if self.service.snapshot(application.name, name) is None:
-            self.service.aws.call(
-                SERVICE, "create_application_snapshot", ApplicationName=application.name, SnapshotName=name
-            )
-        status = self.waiting.snapshot(application.name, name, activity=context.activity, limit=_limit(context))
+        application, limit = self.known(step.inputs["job_id"]), _limit(context)
+        key = _key(step, application)
+        if self.service.snapshots.find(key) is None:
+            self.service.snapshots.create(application, key)
+        status = self.waiting.snapshot(key, activity=context.activity, limit=limit)
         if status != "READY":
             raise RejectedByTarget(
-                f"the snapshot {name!r} of {application.name!r} failed; the service does not say why",
+                f"the snapshot {key.name!r} of {application.name!r} failed; {self._why_not_taken(key)}",
                 target=self.target,
                 hint="The job goes on. The application's log stream may tell more.",
             )
-        found = self.taken(step)
+        self.exporting.export(key, activity=context.activity, limit=limit)
+        found = self._whole(step, application)
         if found is None:
-            raise RejectedByTarget(f"the snapshot {name!r} is gone again", target=self.target)
+            raise RejectedByTarget(f"the snapshot {key.name!r} is gone again", target=self.target)
         return found
 
-    def taken(self, step: Step) -> Outcome | None:
-        """Return a snapshot by its mark, if it is whole."""
-        job_id: str = step.inputs["job_id"]
-        application = self.of_job(job_id)
-        entry = self.service.snapshot(application.name, snapshot_name(step)) if application else None
-        if application is None or entry is None or entry["SnapshotStatus"] != "READY":
+    def taken(self, step: Step, activity: Activity) -> Outcome | None:
+        """Return a snapshot by its mark, if it is whole, and its copy was begun where one is wanted."""
+        application = self.of_job(step.inputs["job_id"])
+        found = self._whole(step, application) if application else None
+        if application is None or found is None:
             return None
-        return Outcome(snapshot=told_snapshot(application.name, entry, job_id))
+        return found if self.exporting.is_over(_key(step, application), activity=activity) else None
+
+    def _whole(self, step: Step, application: Application) -> Outcome | None:
+        entry = self.service.snapshots.find(_key(step, application))
+        if entry is None or entry["SnapshotStatus"] != "READY":
+            return None
+        return Outcome(snapshot=told_snapshot(application.name, entry, step.inputs["job_id"]))
+
+    def _why_not_taken(self, key: Key) -> str:
+        works = self.service.snapshots.works(key.name, CREATE) if key.application is None else ()
+        _, why = self.service.snapshots.outcome(key.name, works[0].id) if works else ("", "")
+        return why or "the service does not say why"
 
     def dispose(self, location: str, *, activity: Activity) -> Outcome:
         """Delete a snapshot; one that is not there is deleted already."""
-        parts = parts_of(location)
-        if parts is None:
+        key = key_of(location)
+        if key is None:
             raise RejectedByTarget(f"{location!r} is no snapshot of the managed service", target=self.target)
-        name, snapshot = parts
-        entry = self.service.snapshot(name, snapshot)
+        entry = self.service.snapshots.find(key)
         if entry is None:
             return Outcome()
         if entry["SnapshotStatus"] != "DELETING":
-            self.service.aws.call(
-                SERVICE,
-                "delete_application_snapshot",
-                ApplicationName=name,
-                SnapshotName=snapshot,
-                SnapshotCreationTimestamp=entry["SnapshotCreationTimestamp"],
-            )
-        self.waiting.snapshot(name, snapshot, activity=activity, limit=None)
+            self.service.snapshots.delete(key, entry)
+        self.waiting.snapshot(key, activity=activity, limit=None)
         return Outcome()
 
     # Both
@@ -212,9 +259,9 @@ class Ending:
             return None
 
 
-def snapshot_name(step: Step) -> str:
-    """Return the name of the snapshot that a step takes."""
-    return f"scurry-{step.mark}"
+def _key(step: Step, application: Application) -> Key:
+    """Return what the snapshot that a step takes is known by: its mark. It is of the application's own kind."""
+    return Key(name=f"scurry-{step.mark}", application=None if application.is_enhanced else application.name)
 
 
 def _limit(context: StepContext) -> timedelta:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
 NOT_FOUND, IN_USE = "ResourceNotFoundException", "ResourceInUseException"
+UNSUPPORTED = "UnsupportedOperationException"
 CONCURRENT, BAD_CONFIGURATION = "ConcurrentModificationException", "InvalidApplicationConfigurationException"
 _EXPIRED = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClientException"}

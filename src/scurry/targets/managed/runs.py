@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scurry.model.observed import CheckpointCounts, Job, JobFailure, JobState
-from scurry.targets.managed.service import PASSING, RESTING, Application, Operation, Service, told_snapshot
+from scurry.targets.managed.service import PASSING, RESTING, Application, Operation, Service
+from scurry.targets.managed.snapshots import told_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +90,7 @@ def snapshots_of(run: Run, entries: Sequence[dict[str, Any]]) -> tuple[tuple[Sna
     older = [entry for entry in entries if entry not in own]
     name, job_id = run.application.name, run.application.mark.job
     return (
-        tuple(told_snapshot(name, entry, job_id) for entry in own),
+        tuple(told_snapshot(name, entry, job_id, runtime=run.application.runtime) for entry in own),
         tuple(told_snapshot(name, entry, None) for entry in older),
     )
 

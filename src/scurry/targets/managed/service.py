@@ -1,4 +1,4 @@
-"""What the service says: applications, their operations and snapshots, as small types. Reads only."""
+"""What the service says: applications and their operations, as small types. Reads only."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from scurry.model.snapshot import Snapshot, SnapshotKind
+from scurry.targets.managed.aws import SERVICE
+from scurry.targets.managed.configuration import ENHANCED
 from scurry.targets.managed.faults import NOT_FOUND, Answered
 from scurry.targets.managed.marking import Mark, mark_in
+from scurry.targets.managed.snapshots import Snapshots, location_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
 
     from scurry.targets.managed.aws import Aws
 
-SERVICE = "kinesisanalyticsv2"
-SCHEME = "msf://"
 LIVE = frozenset({"STARTING", "RUNNING", "UPDATING", "AUTOSCALING", "MAINTENANCE", "ROLLING_BACK"})
 """statuses in which a job runs, or is about to"""
 RESTING = frozenset({"READY", "ROLLED_BACK"})
@@ -89,14 +89,23 @@ class Application:
     @property
     def snapshots_enabled(self) -> bool:
         """Whether a stop takes a snapshot."""
-        return bool(self.configuration.get("ApplicationSnapshotConfigurationDescription", {}).get("SnapshotsEnabled"))
+        return bool(self._snapshots.get("SnapshotsEnabled"))
+
+    @property
+    def is_enhanced(self) -> bool:
+        """Whether it takes and restores enhanced snapshots."""
+        return self._snapshots.get("SnapshotMode") == ENHANCED
 
     @property
     def restored_from(self) -> str | None:
         """The snapshot that its newest start named."""
         run = self.configuration.get("RunConfigurationDescription", {})
-        name = run.get("ApplicationRestoreConfigurationDescription", {}).get("SnapshotName")
-        return location_of(self.name, name) if name else None
+        restore = run.get("ApplicationRestoreConfigurationDescription", {})
+        return location_of(self.name, restore) if {"SnapshotName", "SnapshotArn"} & restore.keys() else None
+
+    @property
+    def _snapshots(self) -> dict[str, Any]:
+        return dict(self.configuration.get("ApplicationSnapshotConfigurationDescription", {}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +123,7 @@ class Service:
 
     def __init__(self, aws: Aws) -> None:
         self.aws = aws
+        self.snapshots = Snapshots(aws)
 
     def application(self, name: str) -> Application | None:
         """Return an application by its name on the service."""
@@ -165,51 +175,3 @@ class Service:
         detail = answer["ApplicationOperationInfoDetails"]
         error = detail.get("OperationFailureDetails", {}).get("ErrorInfo", {}).get("ErrorString", "")
         return str(detail["OperationStatus"]), str(error)
-
-    def snapshots(self, name: str) -> tuple[dict[str, Any], ...]:
-        """Return an application's snapshots that are whole, newest first."""
-        listed = self.aws.pages(
-            SERVICE, "list_application_snapshots", "SnapshotSummaries", ApplicationName=name, Limit=50
-        )
-        whole = [entry for entry in listed if entry["SnapshotStatus"] == "READY"]
-        return tuple(sorted(whole, key=lambda entry: entry["SnapshotCreationTimestamp"], reverse=True))
-
-    def snapshot(self, name: str, snapshot: str) -> dict[str, Any] | None:
-        """Return one snapshot, whatever its status."""
-        try:
-            answer = self.aws.call(
-                SERVICE, "describe_application_snapshot", ApplicationName=name, SnapshotName=snapshot
-            )
-        except Answered as error:
-            if error.word == NOT_FOUND or "does not exist" in error.message:
-                return None
-            raise
-        found: dict[str, Any] = answer["SnapshotDetails"]
-        return found
-
-
-def location_of(application: str, snapshot: str) -> str:
-    """Return how a snapshot of the service is written: `msf://APPLICATION/SNAPSHOT`."""
-    return f"{SCHEME}{application}/{snapshot}"
-
-
-def parts_of(location: str) -> tuple[str, str] | None:
-    """Return the application and the name of a snapshot's location; None where it is none of the service's."""
-    application, _, snapshot = location.removeprefix(SCHEME).partition("/")
-    return (application, snapshot) if location.startswith(SCHEME) and application and snapshot else None
-
-
-def told_snapshot(application: str, entry: dict[str, Any], job_id: str | None) -> Snapshot:
-    """Return a snapshot of the service as the model has it."""
-    return Snapshot(
-        kind=SnapshotKind.MANAGED,
-        location=location_of(application, entry["SnapshotName"]),
-        taken_at=entry["SnapshotCreationTimestamp"],
-        job_id=job_id,
-        flink_version=series_of(entry["RuntimeEnvironment"]) if entry.get("RuntimeEnvironment") else None,
-    )
-
-
-def series_of(runtime: str) -> str:
-    """Return the series of Flink that a runtime environment names: `FLINK-1_20` → `1.20`."""
-    return runtime.removeprefix("FLINK-").replace("_", ".")

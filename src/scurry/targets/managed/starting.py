@@ -14,10 +14,12 @@ from scurry.model.observed import JobState
 from scurry.model.operation import Outcome
 from scurry.model.snapshot import FromLatest, FromSnapshot
 from scurry.targets.managed import configuration
+from scurry.targets.managed.aws import SERVICE
 from scurry.targets.managed.faults import IN_USE, Answered
 from scurry.targets.managed.marking import APPLICATION_TAG, JOB_TAG, Mark
 from scurry.targets.managed.runs import START, run_of
-from scurry.targets.managed.service import PASSING, RESTING, SERVICE, parts_of
+from scurry.targets.managed.service import PASSING, RESTING
+from scurry.targets.managed.snapshots import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,7 +156,8 @@ class Starting:
             if application is None:
                 raise PlanOutdated(f"application {start.name!r} of the service was deleted meanwhile")
             wished = start.wished(self._mark(start, after=self.service.newest_operation(start.name)))
-            request = configuration.updated(wished, application.detail)
+            switch = configuration.takes_enhanced(application, self.settings) and not _is_legacy(start.restore)
+            request = configuration.updated(wished, application.detail, switch=switch)
             try:
                 answer = self.service.aws.call(
                     SERVICE,
@@ -179,7 +182,7 @@ class Starting:
         self.waiting.rest(start.name, activity=activity)
         try:
             answer = self.service.aws.call(
-                SERVICE, "start_application", ApplicationName=start.name, RunConfiguration=_run_of(start)
+                SERVICE, "start_application", ApplicationName=start.name, RunConfiguration=run_of_start(start)
             )
         except Answered as error:
             now = self.described(start.name)
@@ -264,17 +267,24 @@ class Starting:
         )
 
 
-def _run_of(start: Start) -> dict[str, Any]:
+def run_of_start(start: Start) -> dict[str, Any]:
     """Return the `RunConfiguration`: which state, said expressly, and whether some may be left over, this once."""
     if isinstance(start.restore, FromLatest):
         raise AssertionError("a start needs to know which state it is from")
     restore: dict[str, str] = {"ApplicationRestoreType": SKIP}
     if isinstance(start.restore, FromSnapshot):
-        parts = parts_of(start.restore.snapshot.location)
-        if parts is None:
+        key = key_of(start.restore.snapshot.location)
+        if key is None:
             raise AssertionError("the check has seen that it is a snapshot of the service")
-        restore = {"ApplicationRestoreType": CUSTOM, "SnapshotName": parts[1]}
+        named = {"SnapshotArn": key.arn} if key.arn else {"SnapshotName": key.name}
+        restore = {"ApplicationRestoreType": CUSTOM, **named}
     return {
         "ApplicationRestoreConfiguration": restore,
         "FlinkRunConfiguration": {"AllowNonRestoredState": start.may_drop},
     }
+
+
+def _is_legacy(restore: Restore) -> bool:
+    """Whether it starts from a legacy snapshot: an application with enhanced ones could not."""
+    key = key_of(restore.snapshot.location) if isinstance(restore, FromSnapshot) else None
+    return key is not None and key.application is not None

@@ -13,14 +13,15 @@ from scurry.model.snapshot import FromLatest
 from scurry.targets import lowering
 from scurry.targets.managed import code
 from scurry.targets.managed.checking import Checking
-from scurry.targets.managed.configuration import Wished, options_of
+from scurry.targets.managed.configuration import Wished, options_of, series_of
 from scurry.targets.managed.drift import drifted
 from scurry.targets.managed.ending import Ending
+from scurry.targets.managed.exporting import Exporting
 from scurry.targets.managed.fleet import Fleet
 from scurry.targets.managed.logs import Failures, StreamLog, stream_of
 from scurry.targets.managed.metrics import Asked, Metrics, News
 from scurry.targets.managed.runs import job_of, run_of, snapshots_of
-from scurry.targets.managed.service import LIVE, Service, series_of
+from scurry.targets.managed.service import LIVE, Service
 from scurry.targets.managed.starting import Start, Starting
 from scurry.targets.managed.waiting import Waiting, undecided
 from scurry.targets.rest.checking import may_drop
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from scurry.model.observed import Job
     from scurry.model.ports import Log, Marks, StepContext
     from scurry.model.project import ManagedTarget as Settings
-    from scurry.model.snapshot import Snapshot
+    from scurry.model.snapshot import Exported, Snapshot
     from scurry.targets.managed.aws import Aws
     from scurry.targets.managed.marking import Mark
     from scurry.targets.managed.runs import Run
@@ -46,7 +47,6 @@ class ManagedTarget:
     """One account and region. Makes no call before it is asked something."""
 
     kind = "managed"
-    hides_snapshots = True
 
     def __init__(self, name: str, aws: Aws, settings: Settings, services: TargetServices) -> None:
         self.name = name
@@ -58,11 +58,23 @@ class ManagedTarget:
         self._fleet = Fleet(service=self._service, names=settings.applications, by_tags=self._is_terraforms)
         self._metrics = Metrics(aws, settings.metrics_period)
         waiting = Waiting(service=self._service, clock=services.clock, target=name, poll=settings.poll)
-        self._ending = Ending(service=self._service, waiting=waiting, target=name, of_job=self._fleet.of_job)
+        self._exporting = Exporting(
+            service=self._service, waiting=waiting, settings=settings, target=name, reporter=services.reporter
+        )
+        self._ending = Ending(
+            service=self._service,
+            waiting=waiting,
+            exporting=self._exporting,
+            settings=settings,
+            target=name,
+            of_job=self._fleet.of_job,
+        )
         self._starting = Starting(
             service=self._service, waiting=waiting, settings=settings, target=name, described=self._fleet.application
         )
-        self._checking = Checking(service=self._service, settings=settings, services=services, target=name)
+        self._checking = Checking(
+            service=self._service, settings=settings, services=services, target=name, exporting=self._exporting
+        )
         self._failures = Failures(aws=aws)
         self._looked_at: dict[str, float] = {}
         self._known: dict[str, News] = {}
@@ -98,8 +110,12 @@ class ManagedTarget:
     def left_by(self, job: Job) -> tuple[Snapshot, ...]:
         """Return the snapshots of a job and of those before it, newest first."""
         application = self._ending.known(job.id)
-        own, older = snapshots_of(run_of(self._service, application), self._service.snapshots(application.name))
+        own, older = snapshots_of(run_of(self._service, application), self._service.snapshots.of(application))
         return (*own, *older)
+
+    def exported(self, snapshot: Snapshot) -> Exported | None:
+        """Return where the bytes of a snapshot can be read; None: nowhere."""
+        return self._exporting.exported(snapshot)
 
     def logs(self, application: str, flink_version: str) -> Sequence[Log]:
         """Return the log stream that the application names."""
@@ -146,7 +162,7 @@ class ManagedTarget:
         if found is None:
             return Observed()
         run = run_of(self._service, found)
-        own, older = snapshots_of(run, self._service.snapshots(name))
+        own, older = snapshots_of(run, self._service.snapshots.of(found))
         news = self._news(run)
         job = job_of(
             run,
@@ -223,7 +239,7 @@ class ManagedTarget:
                 snapshot = self._ending.stopped(step.inputs["job_id"], SilentActivity(), None)
                 return Outcome(snapshot=snapshot) if snapshot else None
             case Action.SNAPSHOT:
-                return self._ending.taken(step)
+                return self._ending.taken(step, SilentActivity())
             case Action.CANCEL:
                 return self._ending.cancelled(step)
             case _:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from scurry.model.ports import Activity, Clock
     from scurry.targets.managed.service import Application, Service
+    from scurry.targets.managed.snapshots import Key
 
 T = TypeVar("T")
 
@@ -44,13 +45,20 @@ class Waiting:
 
         Raises `TargetUnavailable` after `limit`: the service goes on with it.
         """
+        asked = f"{what} of {name!r}"
+        return self.ended(lambda: self.service.outcome(name, id), activity=activity, limit=limit, what=asked)
+
+    def ended(
+        self, question: Callable[[], tuple[str, str]], *, activity: Activity, limit: timedelta | None, what: str
+    ) -> tuple[str, str]:
+        """Wait until the answer's status is not in progress any more; return it. Raises as `operation` does."""
         for elapsed in self._polls(limit):
-            status, error = self._asked(lambda: self.service.outcome(name, id), activity)
+            status, error = self._asked(question, activity)
             if status != "IN_PROGRESS":
                 return status, error
             if elapsed > _WORTH_TELLING_S:
                 activity.describe(f"the service is at it, {elapsed:.0f} s")
-        raise self._took_too_long(f"{what} of {name!r}", limit)
+        raise self._took_too_long(what, limit)
 
     def rest(self, name: str, *, activity: Activity, limit: timedelta | None = None) -> Application | None:
         """Wait until an application stands still; None when it is gone."""
@@ -68,16 +76,16 @@ class Waiting:
                 activity.describe(f"it is {application.status}, {elapsed:.0f} s")
         raise self._took_too_long(f"what the service does to {name!r}", limit)
 
-    def snapshot(self, name: str, snapshot: str, *, activity: Activity, limit: timedelta | None) -> str | None:
+    def snapshot(self, key: Key, *, activity: Activity, limit: timedelta | None) -> str | None:
         """Wait until a snapshot is not in progress any more; return its status, None when there is none."""
         for elapsed in self._polls(limit):
-            found = self._asked(lambda: self.service.snapshot(name, snapshot), activity)
+            found = self._asked(lambda: self.service.snapshots.find(key), activity)
             status = str(found["SnapshotStatus"]) if found else None
             if status not in {"CREATING", "DELETING"}:
                 return status
             if elapsed > _WORTH_TELLING_S:
                 activity.describe(f"the snapshot is {status}, {elapsed:.0f} s")
-        raise self._took_too_long(f"the snapshot {snapshot!r}", limit)
+        raise self._took_too_long(f"the snapshot {key.name!r}", limit)
 
     def _asked(self, question: Callable[[], T], activity: Activity) -> T:
         """Ask, and ask again for a while where no answer comes: throttled, cut off, credentials that are being renewed.
