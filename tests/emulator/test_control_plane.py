@@ -76,20 +76,21 @@ def test_answers_are_the_models_and_times_are_numbers(clients: Clients, name: st
         status, answer = raw(clients, operation, request)
         assert status == 200
         shape = service_model().operation_model(operation).output_shape
-        assert list(_strange(shape, answer, operation)) == []
+        assert list(strange(shape, answer, operation)) == []
 
 
-def _strange(shape: Any, value: Any, path: str) -> Any:
+def strange(shape: Any, value: Any, path: str) -> Any:
+    """Say what of an answer is not as the model has it."""
     kinds: dict[str, Any] = {"string": str, "long": int, "integer": int, "boolean": bool, "timestamp": (int, float)}
     if shape.type_name == "structure":
         yield from (f"{path}.{name} is not in the model" for name in value if name not in shape.members)
         yield from (f"{path}.{name} is missing" for name in shape.required_members if name not in value)
         for name, member in shape.members.items():
             if name in value:
-                yield from _strange(member, value[name], f"{path}.{name}")
+                yield from strange(member, value[name], f"{path}.{name}")
     elif shape.type_name == "list":
         for entry in value:
-            yield from _strange(shape.member, entry, f"{path}[]")
+            yield from strange(shape.member, entry, f"{path}[]")
     elif shape.type_name in kinds and not isinstance(value, kinds[shape.type_name]):
         yield f"{path} is a {type(value).__name__}"
 
@@ -247,7 +248,7 @@ def _until_it_is_gone(clients: Clients, name: str) -> None:
         ("DescribeApplication", {}, "ValidationException", "Value null at 'applicationName'"),
         ("DescribeApplication", b"{", "SerializationException", "not JSON"),
         ("Nonsense", {}, "UnknownOperationException", "Nonsense"),
-        ("ExportSnapshot", {}, "UnsupportedOperationException", "not available for your account in the Region"),
+        ("ExportSnapshot", {"SnapshotName": "a b"}, "ValidationException", "'snapshotName' failed to satisfy"),
         ("AddApplicationInput", {}, "ValidationException", "applicationName"),
         ("ListApplications", {"Limit": 51}, "ValidationException", "less than or equal to 50"),
         (

@@ -32,6 +32,7 @@ _FLAGS = {
     "ApplicationSystemRollbackConfiguration": ("RollbackEnabled", False),
 }
 _MOST_PER_KPU = 8
+ENHANCED, LEGACY = "ENHANCED_SNAPSHOTS", "APPLICATION_SNAPSHOTS_LEGACY"
 
 
 def created(given: Block) -> Block:
@@ -47,7 +48,7 @@ def created(given: Block) -> Block:
         groups = given["EnvironmentProperties"]["PropertyGroups"]
         found |= _properties(groups)
     for name, (flag, default) in _FLAGS.items():
-        found[f"{name}Description"] = {flag: given.get(name, {}).get(flag, default)}
+        found[f"{name}Description"] = {flag: default, **given.get(name, {})}
     found["VpcConfigurationDescriptions"] = [
         vpc_described(vpc, f"{number}.1") for number, vpc in enumerate(given.get("VpcConfigurations", ()), start=1)
     ]
@@ -133,6 +134,11 @@ def property_groups(configuration: Block) -> list[Block]:
 def snapshots_enabled(configuration: Block) -> bool:
     """Whether the service takes a snapshot before a stop and an update."""
     return bool(configuration["ApplicationSnapshotConfigurationDescription"]["SnapshotsEnabled"])
+
+
+def enhanced_snapshots(configuration: Block) -> bool:
+    """Whether snapshots are the account's, and not the application's."""
+    return bool(configuration["ApplicationSnapshotConfigurationDescription"].get("SnapshotMode") == ENHANCED)
 
 
 def system_rollback(configuration: Block) -> bool:

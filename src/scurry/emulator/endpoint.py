@@ -9,18 +9,18 @@ import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from scurry.emulator.cloudwatch import CloudWatch
-from scurry.emulator.code import Codes, ObjectMissing
+from scurry.emulator.code import Codes
 from scurry.emulator.control import Control, is_control
 from scurry.emulator.lifecycle import Lifecycle, Limits
 from scurry.emulator.log_events import LogSender
 from scurry.emulator.metrics import Sampler
 from scurry.emulator.neighbours import Neighbours
+from scurry.emulator.objects import KEY, SECRET, Objects
 from scurry.emulator.protocol import Wire, is_ours
 from scurry.emulator.records import Records
 from scurry.emulator.scaling import Autoscaler
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from scurry.emulator.code import Location
     from scurry.emulator.metrics import Note
     from scurry.emulator.records import Application
     from scurry.emulator.scaling import Rule
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from scurry.model.ports import Reporter
 
 LOOPBACK = "127.0.0.1"
-KEY, SECRET = "emulator", "emulator"
-"""what moto takes; there is nothing to protect"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,58 +72,17 @@ def environment_of(port: int) -> dict[str, str]:
     }
 
 
-class Objects:
-    """The code in S3, read through the endpoint itself as any client would."""
-
-    def __init__(self) -> None:
-        self.url = ""
-
-    def size(self, location: Location) -> int:
-        """Return an object's size. Raises `ObjectMissing`."""
-        return int(self._call("head_object", location)["ContentLength"])
-
-    def download(self, location: Location, path: Path) -> None:
-        """Write an object to a file. Raises `ObjectMissing`."""
-        body = self._call("get_object", location)["Body"]
-        with path.open("wb") as file:
-            for piece in body.iter_chunks(1 << 20):
-                file.write(piece)
-
-    def _call(self, name: str, location: Location) -> Any:
-        from botocore.exceptions import ClientError
-
-        version = {"VersionId": location.version} if location.version else {}
-        try:
-            return getattr(self._client, name)(Bucket=location.bucket, Key=location.key, **version)
-        except ClientError as error:
-            raise ObjectMissing(str(error)) from error
-
-    @cached_property
-    def _client(self) -> Any:
-        import boto3
-        from botocore.config import Config
-
-        return boto3.session.Session().client(
-            "s3",
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id=KEY,
-            aws_secret_access_key=SECRET,
-            config=Config(s3={"addressing_style": "path"}),
-        )
-
-
 class Emulator:
     """A running emulator."""
 
     def __init__(self, settings: Settings, runtimes: Runtimes, reporter: Reporter) -> None:
         self._lock = _only_one(settings.directory)
-        self._objects = Objects()
+        self._objects = Objects(REGION)
         codes = Codes(self._objects, runtimes, reporter, most_bytes=settings.limits.code_bytes)
         self.lifecycle = Lifecycle(
             Records(settings.directory), runtimes, codes, reporter, limits=settings.limits, scale=settings.scale
         )
-        self._wire = Wire(Service(self.lifecycle, codes))
+        self._wire = Wire(Service(self.lifecycle, codes, self._objects))
         self._control = Control(self.lifecycle)
         self._others = _moto()
         self._neighbours = Neighbours(

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from scurry.emulator import configuration
 from scurry.emulator.code import MOST_BYTES
+from scurry.emulator.enhanced import check_return, require_health
 from scurry.emulator.errors import bad_configuration, in_use, invalid_request, limit_exceeded
 from scurry.emulator.launching import Launching
 from scurry.emulator.plane import is_running
-from scurry.emulator.snapshots import Snapshots, described_run, to_restore
+from scurry.emulator.snapshots import Snapshots, described_run
 from scurry.emulator.work import Works, added, end
 from scurry.model.errors import ScurryError
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from scurry.emulator.launching import Prepared
     from scurry.emulator.plane import Plane
     from scurry.emulator.records import Application, Operation, Records, Snapshot, Version
+    from scurry.emulator.snapshots import Taken
     from scurry.emulator.work import Work
     from scurry.flink.runtimes import Runtimes
     from scurry.model.ports import Reporter
@@ -80,6 +82,7 @@ class Lifecycle:
         self.limits = limits or Limits()
         self._launching = Launching(records, runtimes, codes, reporter, scale=scale)
         self._snapshots = Snapshots(self.works, self._plane)
+        self.enhanced = self._snapshots.enhanced
         self.closed = threading.Event()
 
     # Calls -----------------------------------------------------------------------------------------------------------
@@ -91,8 +94,9 @@ class Lifecycle:
         self._check_size(version)
         if "ApplicationCodeConfigurationDescription" not in version.configuration:
             raise bad_configuration(f"The application {application.name} has no code")
-        application.run, application.parallelism = described_run(run, None), None
-        restore = to_restore(application, application.run)
+        described = described_run(run, None)
+        restore = self._snapshots.to_restore(application, version, described)
+        application.run, application.parallelism = described, None
         operation = self.works.begin(application, "StartApplication", "STARTING")
 
         def work(done: Work) -> None:
@@ -136,11 +140,10 @@ class Lifecycle:
         snapshots = was_running and configuration.snapshots_enabled(version.configuration)
         if snapshots:
             self._require_health(application)
-        if run is not None and application.run is not None:
-            application.run = described_run(run, application.run)
-        wanted = application.run if run is not None else None
+        wanted = described_run(run, application.run) if run is not None and application.run is not None else None
         if wanted:
-            to_restore(application, wanted)
+            self._snapshots.to_restore(application, version, wanted)
+            application.run = wanted
         told = configuration.parallelism_block
         if told(version.configuration) != told(before.configuration):
             application.parallelism = None
@@ -176,9 +179,10 @@ class Lifecycle:
         self._require(application, "rolled back", {"RUNNING", "UPDATING", "AUTOSCALING"})
         earlier = [number for number in application.ran if number != application.version]
         target = application.at(earlier[-1]) if earlier else None
-        snapshot = application.latest_snapshot(of=target) if target else None
+        snapshot = self._snapshots.latest(application, of=target) if target else None
         if target is None or snapshot is None:
             raise invalid_request(f"Application {application.name} has no previous running version with a snapshot")
+        check_return(application, target)
         operation = self._roll_back(application, target)
 
         def work(done: Work) -> None:
@@ -272,6 +276,7 @@ class Lifecycle:
     def resume(self) -> None:
         """Take up what an emulator before this one left: what ran runs again, from its newest state."""
         with self.works.lock:
+            self.records.enhanced.resume()
             for application in list(self.records.applications.values()):
                 self._resume(application)
         self.works.run(self._watch)
@@ -298,7 +303,7 @@ class Lifecycle:
             return
         if is_running(plane, job_id):
             return
-        latest = application.latest_snapshot()
+        latest = self._snapshots.latest(application)
         restore = plane.newest_checkpoint(job_id) or (latest.location if latest else None)
         plane.tear_down()
         done = self.works.renew(application)
@@ -350,7 +355,9 @@ class Lifecycle:
         else:
             prepared = None
             plane.tear_down()
-        restore = to_restore(application, change.run) if change.run else (taken.location if taken else None)
+        restore = taken.location if taken else None
+        if change.run:
+            restore = self._snapshots.to_restore(application, version, change.run)
         try:
             self._run(application, restore, done, operation, prepared)
         except ScurryError as error:
@@ -365,7 +372,7 @@ class Lifecycle:
         self,
         application: Application,
         before: Version,
-        taken: Snapshot | None,
+        taken: Taken | None,
         failed: tuple[ScurryError, Operation],
     ) -> None:
         error, operation = failed
@@ -429,14 +436,7 @@ class Lifecycle:
             raise in_use(f"Application {application.name} cannot be {what} while its status is {application.status}")
 
     def _require_health(self, application: Application) -> None:
-        if application.job_id is None or not is_running(self._plane(application), application.job_id):
-            raise bad_configuration(
-                f"Failed to take snapshot for the application {application.name} at this moment. The application is "
-                "currently experiencing downtime. Please check the application's CloudWatch metrics or CloudWatch logs "
-                "for any possible errors and retry the request. You can also retry the request after disabling the "
-                "snapshots in the Managed Service for Apache Flink console or by updating the "
-                "ApplicationSnapshotConfiguration through the AWS SDK."
-            )
+        require_health(application, self._plane(application))
 
     def _check_size(self, version: Version) -> None:
         self._check_kpus(configuration.kpus(*configuration.parallelism(version.configuration)))

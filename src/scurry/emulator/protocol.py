@@ -11,7 +11,7 @@ import secrets
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from scurry.emulator.errors import ServiceError, unsupported
+from scurry.emulator.errors import ServiceError
 from scurry.emulator.validation import check
 
 if TYPE_CHECKING:
@@ -26,12 +26,6 @@ TARGET_PREFIX = "KinesisAnalytics_20180523."
 CONTENT_TYPE = "application/x-amz-json-1.1"
 _MOST_BYTES = 128 << 20
 """of a request: 50 MiB of code in base64, and more"""
-ENHANCED_SNAPSHOTS = frozenset(
-    {
-        *("CreateSnapshot", "DeleteSnapshot", "DescribeSnapshot", "ListSnapshots", "ExportSnapshot", "ImportSnapshot"),
-        *("DescribeSnapshotOperation", "ListSnapshotOperations"),
-    }
-)
 _log = logging.getLogger("scurry.emulator")
 
 
@@ -79,9 +73,6 @@ class Wire:
         """Run the operation that a target names. Raises `ServiceError`."""
         name = target.removeprefix(TARGET_PREFIX)
         model = service_model()
-        if name in ENHANCED_SNAPSHOTS:
-            # The service's own words for accounts and Regions that do not have them; botocore knows them from 1.44 on.
-            raise unsupported(f"{name} is not available for your account in the Region")
         if name not in model.operation_names:
             raise ServiceError("UnknownOperationException", f"There is no operation {name}")
         try:

@@ -5,13 +5,15 @@ A file is replaced as a whole, so a process that is killed leaves the one before
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from scurry.emulator.durable import write_durably
+from scurry.emulator.enhanced_records import EnhancedRecords
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,7 +119,7 @@ class Application(msgspec.Struct, kw_only=True):
 
 
 class Records:
-    """The applications of one state directory."""
+    """The applications of one state directory, and the enhanced snapshots, which outlive them."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory / "applications"
@@ -125,6 +127,7 @@ class Records:
         paths = sorted(self._directory.glob("app-*/application.json"))
         found = [msgspec.json.decode(path.read_bytes(), type=Application) for path in paths]
         self.applications = {application.name: application for application in found}
+        self.enhanced = EnhancedRecords(directory)
 
     def place(self, name: str) -> Path:
         """Return the folder of an application: its record, its code, its cluster and its state."""
@@ -133,14 +136,7 @@ class Records:
     def save(self, application: Application) -> None:
         """Write an application down, durably."""
         self.applications[application.name] = application
-        folder = self.place(application.name)
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / "application.json.draft"
-        with draft.open("wb") as file:
-            file.write(msgspec.json.encode(application))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(folder / "application.json")
+        write_durably(self.place(application.name) / "application.json", msgspec.json.encode(application))
 
     def forget(self, name: str) -> None:
         """Delete an application, with its state."""

@@ -9,8 +9,9 @@ import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from scurry.emulator import configuration, describing
+from scurry.emulator.enhanced import check_mode
+from scurry.emulator.enhanced_service import EnhancedService
 from scurry.emulator.errors import (
-    ServiceError,
     concurrent,
     in_use,
     invalid_argument,
@@ -19,12 +20,15 @@ from scurry.emulator.errors import (
     not_found,
     unsupported,
 )
+from scurry.emulator.paging import page
 from scurry.emulator.records import Application, Version
+from scurry.emulator.tagging import Tagging, checked_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from scurry.emulator.code import Codes
+    from scurry.emulator.enhanced_transfer import Buckets
     from scurry.emulator.lifecycle import Lifecycle
     from scurry.emulator.records import Snapshot
 
@@ -34,19 +38,19 @@ Answer: TypeAlias = "dict[str, Any]"
 REGION, ACCOUNT = "us-east-1", "123456789012"
 RUNTIMES = ("FLINK-1_18", "FLINK-1_19", "FLINK-1_20", "FLINK-2_2", "FLINK-2_3")
 """those that this emulator runs; the service's older ones are not to be had for Java 11 and later any more"""
-MOST_TAGS = 50
-_PAGE = 50
-_TOKEN = "from-"
 
 
 class Service:
     """The control plane."""
 
-    def __init__(self, lifecycle: Lifecycle, codes: Codes, *, region: str = REGION, account: str = ACCOUNT) -> None:
+    def __init__(
+        self, lifecycle: Lifecycle, codes: Codes, buckets: Buckets, *, region: str = REGION, account: str = ACCOUNT
+    ) -> None:
         self._life = lifecycle
         self._codes = codes
         self._records = lifecycle.records
-        self._arn = f"arn:aws:kinesisanalytics:{region}:{account}:application/"
+        prefix = f"arn:aws:kinesisanalytics:{region}:{account}:"
+        self._arn = f"{prefix}application/"
         self.operations: dict[str, Callable[[Request], Answer]] = {
             "CreateApplication": self.create,
             "DescribeApplication": self.describe,
@@ -70,9 +74,8 @@ class Service:
             "DeleteApplicationVpcConfiguration": self.delete_vpc,
             "UpdateApplicationMaintenanceConfiguration": self.update_maintenance,
             "CreateApplicationPresignedUrl": self.presigned_url,
-            "TagResource": self.tag,
-            "UntagResource": self.untag,
-            "ListTagsForResource": self.tags,
+            **EnhancedService(lifecycle.enhanced, self._records, buckets, prefix).operations,
+            **Tagging(self._records, prefix).operations,
         }
 
     def call(self, operation: str, request: Request) -> Answer:
@@ -106,8 +109,7 @@ class Service:
         for number, option in enumerate(request.get("CloudWatchLoggingOptions", ()), start=1):
             version.logging.append({"CloudWatchLoggingOptionId": f"1.{number}", **option})
         self._codes.check(version)
-        tags = {tag["Key"]: tag.get("Value", "") for tag in request.get("Tags", ())}
-        _check_tags(tags)
+        check_mode(version)
         application = Application(
             name=name,
             arn=self._arn + name,
@@ -116,7 +118,7 @@ class Service:
             created=now,
             updated=now,
             versions=[version],
-            tags=tags,
+            tags=checked_tags(request.get("Tags", ())),
         )
         self._records.save(application)
         self._keep_inline(application, version, given.get("ApplicationCodeConfiguration", {}).get("CodeContent", {}))
@@ -129,7 +131,7 @@ class Service:
     def list(self, request: Request) -> Answer:
         """`ListApplications`, by name."""
         found = [self._records.applications[name] for name in sorted(self._records.applications)]
-        return _page(request, "ApplicationSummaries", [describing.summary(each) for each in found])
+        return page(request, "ApplicationSummaries", [describing.summary(each) for each in found])
 
     def start(self, request: Request) -> Answer:
         """`StartApplication`."""
@@ -150,6 +152,7 @@ class Service:
         version.configuration = configuration.updated(before.configuration, update)
         version.runtime = request.get("RuntimeEnvironmentUpdate", before.runtime)
         version.role = request.get("ServiceExecutionRoleUpdate", before.role)
+        check_mode(version, before)
         self._check_upgrade(application, version)
         for change in request.get("CloudWatchLoggingOptionUpdates", ()):
             _update_logging(version.logging, change)
@@ -192,7 +195,7 @@ class Service:
             if request.get("Operation", each.name) == each.name
             and request.get("OperationStatus", each.status) == each.status
         ]
-        return _page(request, "ApplicationOperationInfoList", found)
+        return page(request, "ApplicationOperationInfoList", found)
 
     def describe_version(self, request: Request) -> Answer:
         """`DescribeApplicationVersion`."""
@@ -212,7 +215,7 @@ class Service:
             }
             for version in reversed(application.versions)
         ]
-        return _page(request, "ApplicationVersionSummaries", found)
+        return page(request, "ApplicationVersionSummaries", found)
 
     # Snapshots -------------------------------------------------------------------------------------------------------
 
@@ -229,7 +232,7 @@ class Service:
     def list_snapshots(self, request: Request) -> Answer:
         """`ListApplicationSnapshots`, newest first."""
         found = sorted(self._known(request).snapshots, key=lambda snapshot: -snapshot.number)
-        return _page(request, "SnapshotSummaries", [describing.snapshot_detail(each) for each in found])
+        return page(request, "SnapshotSummaries", [describing.snapshot_detail(each) for each in found])
 
     def delete_snapshot(self, request: Request) -> Answer:
         """`DeleteApplicationSnapshot`. Clients keep the time of creation in whole seconds."""
@@ -308,27 +311,6 @@ class Service:
             raise in_use(f"Application {application.name} is {application.status}, and has a dashboard while it runs")
         return {"AuthorizedUrl": url}
 
-    def tag(self, request: Request) -> Answer:
-        """`TagResource`: no new version."""
-        application = self._by_arn(request["ResourceARN"])
-        tags = application.tags | {tag["Key"]: tag.get("Value", "") for tag in request["Tags"]}
-        _check_tags(tags)
-        application.tags = tags
-        self._records.save(application)
-        return {}
-
-    def untag(self, request: Request) -> Answer:
-        """`UntagResource`."""
-        application = self._by_arn(request["ResourceARN"])
-        application.tags = {key: value for key, value in application.tags.items() if key not in request["TagKeys"]}
-        self._records.save(application)
-        return {}
-
-    def tags(self, request: Request) -> Answer:
-        """`ListTagsForResource`."""
-        found = self._by_arn(request["ResourceARN"]).tags
-        return {"Tags": [{"Key": key, "Value": value} for key, value in sorted(found.items())]}
-
     # -----------------------------------------------------------------------------------------------------------------
 
     def _known(self, request: Request) -> Application:
@@ -336,12 +318,6 @@ class Service:
         found = self._records.applications.get(name)
         if found is None:
             raise not_found(f"Application {name} was not found")
-        return found
-
-    def _by_arn(self, arn: str) -> Application:
-        found = self._records.applications.get(arn.removeprefix(self._arn))
-        if found is None:
-            raise not_found(f"Application {arn} was not found")
         return found
 
     def _changeable(self, request: Request) -> Application:
@@ -396,11 +372,6 @@ def _check_version(application: Application, request: Request) -> None:
         raise concurrent(f"Application {application.name} is at version {application.version}")
 
 
-def _check_tags(tags: dict[str, str]) -> None:
-    if len(tags) > MOST_TAGS:
-        raise ServiceError("TooManyTagsException", f"An application has {MOST_TAGS} tags at most")
-
-
 def _snapshot(application: Application, name: str) -> Snapshot:
     for snapshot in application.snapshots:
         if snapshot.name == name:
@@ -414,16 +385,3 @@ def _update_logging(known: Sequence[dict[str, str]], change: Request) -> None:
             option["LogStreamARN"] = change.get("LogStreamARNUpdate", option["LogStreamARN"])
             return
     raise invalid_argument(f"There is no CloudWatch logging option {change['CloudWatchLoggingOptionId']}")
-
-
-def _page(request: Request, member: str, entries: list[Answer]) -> Answer:
-    """Return a page and the token of the next one, which says where that begins."""
-    token = request.get("NextToken", f"{_TOKEN}0")
-    if not (token.startswith(_TOKEN) and token.removeprefix(_TOKEN).isdecimal()):
-        raise invalid_argument("The NextToken is not valid")
-    start = int(token.removeprefix(_TOKEN))
-    size = request.get("Limit", _PAGE)
-    found: Answer = {member: entries[start : start + size]}
-    if start + size < len(entries):
-        found["NextToken"] = f"{_TOKEN}{start + size}"
-    return found
