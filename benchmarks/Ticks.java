@@ -1,3 +1,4 @@
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -8,14 +9,23 @@ import org.apache.flink.api.common.functions.RichMapFunction;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
 
-/** Numbers, one each millisecond; writes the time at which each record is processed to a file: arguments FILE REVISION. */
+/**
+ * Numbers, one each millisecond; writes the time at which each record is processed to a file: the first argument, or
+ * where programs get none what the jar's own file "output" says.
+ */
 public final class Ticks {
     public static void main(String[] args) throws Exception {
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         env.fromSequence(0, Long.MAX_VALUE).uid("numbers")
-                .map(new Tick(args[0])).uid("tick")
+                .map(new Tick(args.length > 0 ? args[0] : output())).uid("tick")
                 .sinkTo(new DiscardingSink<>()).uid("sink");
         env.execute("ticks");
+    }
+
+    private static String output() throws Exception {
+        try (InputStream told = Ticks.class.getResourceAsStream("/output")) {
+            return new String(told.readAllBytes(), StandardCharsets.UTF_8);
+        }
     }
 
     private static final class Tick extends RichMapFunction<Long, Long> {

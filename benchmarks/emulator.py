@@ -1,8 +1,9 @@
 """The emulated managed service: how long a start takes, how many applications it bears, how many calls it answers.
 
 (1) Create + start to RUNNING, by boto3's own calls, against the same processes (same sizes, same settings) started by
-plain `java` command lines, and the job submitted by bare REST calls. (2) Applications of the smallest scale that run at
-the same time. (3) Calls a second from two other processes.
+plain `java` command lines, and the job submitted by bare REST calls. (2) For how long no record is processed while
+`UpdateApplication` brings another jar, against `scurry apply` of the same on this machine. (3) Applications of the
+smallest scale that run at the same time. (4) Calls a second from two other processes.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import urllib3
 
-from benchmarks import timing
+from benchmarks import timing, upgrade_gap
 from benchmarks.start_up import plain_java
+from benchmarks.ticks import Ticks, jar
 from scurry.emulator.endpoint import Emulator, Settings
 from scurry.emulator.forced import forced
 from scurry.flink.cluster import LocalClusters
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 RUNTIME, SERIES = "FLINK-1_20", "1.20"
 ROUNDS = 5
+GAPS = 7
 APPLICATIONS = 20
 SMALLEST = 0.05
 CALLING_S = 5.0
@@ -86,12 +89,14 @@ class Stage:
         s3.create_bucket(Bucket="code")
         s3.upload_file(str(self.jar), "code", "numbers.jar")
 
-    def create(self, service: Any, name: str) -> None:
-        location = {"BucketARN": "arn:aws:s3:::code", "FileKey": "numbers.jar"}
-        code = {"CodeContentType": "ZIPFILE", "CodeContent": {"S3ContentLocation": location}}
+    def create(
+        self, service: Any, name: str, *, runtime: str = RUNTIME, location: dict[str, str] | None = None
+    ) -> None:
+        numbers = {"BucketARN": "arn:aws:s3:::code", "FileKey": "numbers.jar"}
+        code = {"CodeContentType": "ZIPFILE", "CodeContent": {"S3ContentLocation": location or numbers}}
         service.create_application(
             ApplicationName=name,
-            RuntimeEnvironment=RUNTIME,
+            RuntimeEnvironment=runtime,
             ServiceExecutionRole="arn:aws:iam::123456789012:role/any",
             ApplicationConfiguration={"ApplicationCodeConfiguration": code},
         )
@@ -147,6 +152,9 @@ class Stage:
     def await_running(self, service: Any, names: list[str]) -> list[str]:
         return self._await(service, names, {"STARTING"})
 
+    def await_updated(self, service: Any, names: list[str]) -> list[str]:
+        return self._await(service, names, {"UPDATING"})
+
     def await_ended(self, service: Any, names: list[str]) -> list[str]:
         return self._await(service, names, {"FORCE_STOPPING", "STOPPING"})
 
@@ -171,6 +179,70 @@ def _starts(folder: Path, runtimes: Runtimes) -> dict[str, str]:
         f"create + start to RUNNING, median of {ROUNDS}": timing.spread(times["emulated"]),
         "the same processes by hand": timing.spread(times["by_hand"]),
         "ratio, goal ≤ 1.3": timing.ratio(times["emulated"], times["by_hand"]),
+    }
+
+
+class Updates:
+    """One application on the emulator, whose jar changes."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.ticks = Ticks(stage.folder / "ticks.txt")
+        self.builds = 0
+        self.s3, self.service = stage.client("s3"), stage.client("kinesisanalyticsv2")
+
+    def _next(self) -> dict[str, str]:
+        self.builds += 1
+        built = jar(
+            self.stage.folder, self.stage.runtimes, upgrade_gap.VERSION, build=self.builds, output=self.ticks.path
+        )
+        self.s3.upload_file(str(built), "code", built.name)
+        return {"BucketARN": "arn:aws:s3:::code", "FileKey": built.name}
+
+    def begin(self) -> None:
+        self.stage.create(self.service, "ticks", runtime="FLINK-2_3", location=self._next())
+        self.service.start_application(ApplicationName="ticks", RunConfiguration={})
+        self.stage.await_running(self.service, ["ticks"])
+
+    def gap(self) -> float:
+        """Update, and return for how long no record was processed, in seconds."""
+        location = {f"{key}Update": value for key, value in self._next().items()}
+        code = {"CodeContentUpdate": {"S3ContentLocationUpdate": location}}
+        detail = self.service.describe_application(ApplicationName="ticks")["ApplicationDetail"]
+        started = time.time()
+        self.ticks.await_one_after(started)
+        self.service.update_application(
+            ApplicationName="ticks",
+            CurrentApplicationVersionId=detail["ApplicationVersionId"],
+            ApplicationConfigurationUpdate={"ApplicationCodeConfigurationUpdate": code},
+        )
+        (found,) = self.stage.await_updated(self.service, ["ticks"])
+        if found != "RUNNING":
+            raise RuntimeError(f"ticks is {found}")
+        self.ticks.await_one_after(time.time() + 0.5)
+        return self.ticks.longest_pause_since(started)
+
+
+def _gaps(folder: Path, runtimes: Runtimes) -> dict[str, str]:
+    (folder / "local").mkdir()
+    local, stage = upgrade_gap.Stage(folder / "local"), Stage(folder, runtimes, scale=0.25)
+    updates = Updates(stage)
+    try:
+        with stage.emulator.serving():
+            stage.upload()
+            updates.begin()
+            local.apply(local.next_jar())
+            for _ in range(3):  # JVMs that are cold measure themselves
+                local.by_scurry()
+                updates.gap()
+            times = timing.alternately(GAPS, emulated=updates.gap, local=local.by_scurry)
+    finally:
+        local.workspace.local_clusters.stop()
+    return {
+        f"gap of UpdateApplication with another jar, median of {GAPS}": timing.spread(times["emulated"]),
+        f"gap of scurry apply on local, median of {GAPS}": timing.spread(times["local"]),
+        "ratio, goal ≤ 1.5": timing.ratio(times["emulated"], times["local"]),
+        "records lost in the updates": str(updates.ticks.missing()),
     }
 
 
@@ -224,8 +296,9 @@ def main() -> dict[str, str]:
         runtimes = Workspace.open(folder).assembly.runtimes
         (folder / "one").mkdir()
         (folder / "many").mkdir()
+        (folder / "gaps").mkdir()
         load = os.getloadavg()[0]
-        found = _starts(folder / "one", runtimes) | _many(folder / "many", runtimes)
+        found = _starts(folder / "one", runtimes) | _gaps(folder / "gaps", runtimes) | _many(folder / "many", runtimes)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return {**found, "load at the beginning": f"{load:.1f}"}

@@ -17,8 +17,11 @@ SOURCE = Path(__file__).with_name("Ticks.java")
 CONFIG = {"execution.checkpointing.interval": "1s"}
 
 
-def jar(folder: Path, runtimes: Runtimes, version: str, *, build: int) -> Path:
-    """Return the application's jar; another build has other bytes and does the same."""
+def jar(folder: Path, runtimes: Runtimes, version: str, *, build: int, output: Path | None = None) -> Path:
+    """Return the application's jar; another build has other bytes and does the same.
+
+    `output`: where it writes to, where the program gets no arguments.
+    """
     classes = compile_program(
         Program(name="Ticks", sources={SOURCE.name: SOURCE.read_bytes()}),
         flink=runtimes.flink(version),
@@ -30,6 +33,8 @@ def jar(folder: Path, runtimes: Runtimes, version: str, *, build: int) -> Path:
         packed.writestr("META-INF/MANIFEST.MF", f"Manifest-Version: 1.0\nMain-Class: Ticks\nBuild: {build}\n")
         for found in classes.glob("*.class"):
             packed.write(found, found.name)
+        if output is not None:
+            packed.writestr("output", str(output))
     return path
 
 
