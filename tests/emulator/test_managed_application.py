@@ -104,12 +104,18 @@ def _check_its_least_privileges(clients: Clients, role: str, bucket: str, name: 
 def test_an_application_of_scurry_gets_what_it_needs_and_nothing_more(
     terraform: Terraform, clients: Clients, name: str
 ) -> None:
-    terraform.apply(owner="scurry")
+    given: dict[str, Any] = {"owner": "scurry", "snapshot_copies": {"prefix": "copies/"}}
+    terraform.apply(**given)
     found = terraform.outputs()
     assert name not in [each["ApplicationName"] for each in clients.service.list_applications()["ApplicationSummaries"]]
     policy = clients.client("iam").get_role_policy(RoleName=found["role_name"], PolicyName="service")["PolicyDocument"]
     assert f"arn:aws:s3:::{found['bucket']}/*" in [statement["Resource"] for statement in policy["Statement"]]
-    terraform.destroy(owner="scurry")
+    copies = json.loads(str(found["snapshot_copies"]))
+    assert copies["export"] == f"s3://{found['bucket']}/copies/"
+    role = copies["role"].rpartition("/")[2]
+    writing = clients.client("iam").get_role_policy(RoleName=role, PolicyName="copies")["PolicyDocument"]["Statement"]
+    assert f"arn:aws:s3:::{found['bucket']}/copies/*" in [statement["Resource"] for statement in writing]
+    terraform.destroy(**given)
 
 
 def test_an_application_in_a_vpc_is_changed_while_it_does_not_run(
@@ -162,6 +168,7 @@ def test_what_the_service_would_refuse_is_refused_before_anything_is_made(terraf
         "owner": ("me", 'The owner is "terraform" or "scurry"'),
         "runtime_environment": ("1.20", "looks like FLINK-1_20"),
         "code_file": ("nothing.jar", "no such file"),
+        "snapshot_copies": ({"prefix": "no-slash"}, "ends with a slash"),
         "restore": ({"type": "SNAPSHOT"}, "SNAPSHOT needs a snapshot's name"),
         "parallelism": ({"parallelism": 0, "per_kpu": 9}, "1 to 8 share a KPU"),
         "checkpoints": ({"interval_ms": 0}, "1 ms or more"),

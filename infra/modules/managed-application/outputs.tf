@@ -45,3 +45,11 @@ output "log_stream_arn" {
   description = "ARN of the log stream."
   value       = aws_cloudwatch_log_stream.this.arn
 }
+
+output "snapshot_copies" {
+  description = "What `snapshots` of scurry's target is to say, as JSON; null without snapshot_copies."
+  value = var.snapshot_copies == null ? null : jsonencode({
+    export = "s3://${local.copies_bucket}/${var.snapshot_copies.prefix}"
+    role   = aws_iam_role.copies[0].arn
+  })
+}

@@ -135,6 +135,23 @@ variable "snapshots_enabled" {
   default     = true
 }
 
+variable "snapshot_copies" {
+  description = <<-EOT
+    Where scurry has enhanced snapshots copied to, so that it can compare state by its bytes: an existing bucket of the same account
+    and region (null: that of the code), and what the keys begin with. A role that may write there is made. Null: none is.
+  EOT
+  type = object({
+    bucket = optional(string)
+    prefix = optional(string, "snapshots/")
+  })
+  default = null
+
+  validation {
+    condition     = var.snapshot_copies == null ? true : can(regex("^[^/].{0,126}/$", var.snapshot_copies.prefix))
+    error_message = "The prefix of copies has 128 characters at most, and ends with a slash."
+  }
+}
+
 variable "parallelism" {
   description = "Parallelism, how many of it share a KPU, and whether the service scales by itself. KPUs are the quotient, rounded up, and one more."
   type = object({

@@ -17,6 +17,7 @@ module "application" {
   start               = var.start
   restore             = var.restore
   snapshots_enabled   = var.snapshots_enabled
+  snapshot_copies     = var.snapshot_copies
   parallelism         = var.parallelism
   checkpoints         = var.checkpoints
   monitoring          = var.monitoring
@@ -44,6 +45,10 @@ variable "owner" { default = "terraform" }
 variable "runtime_environment" { default = "FLINK-1_20" }
 variable "start" { default = true }
 variable "snapshots_enabled" { default = true }
+variable "snapshot_copies" {
+  type    = any
+  default = null
+}
 variable "parallelism" {
   type    = any
   default = {}
@@ -76,3 +81,5 @@ output "bucket" { value = module.application.bucket }
 output "code_version" { value = module.application.code_version }
 
 output "role_name" { value = module.application.role_name }
+
+output "snapshot_copies" { value = module.application.snapshot_copies }
