@@ -22,7 +22,8 @@ from scurry.emulator.protocol import service_model
 from scurry.flink.runtimes import Runtimes
 from scurry.model.reporting import SilentReporter
 from scurry.model.snapshot import SnapshotFormat
-from scurry.savepoints.files import Storage
+from scurry.savepoints.files import Storage, beside
+from scurry.savepoints.handles import FileStream
 from scurry.savepoints.snapshot import load_metadata, read_snapshot
 from scurry.savepoints.storage import AnyStorage
 from tests.emulator.clients import Clients, is_laid_over
@@ -292,7 +293,11 @@ def test_what_a_killed_emulator_left_in_the_middle_is_failed_and_what_was_whole_
         "def slow(self, path, bucket, key):\n"
         "    upload(self, path, bucket, key)\n"
         "    time.sleep(600)\n"
-        "Objects.upload = slow\n"
+        "fetch = Objects.fetch\n"
+        "def late(self, bucket, key, path):\n"
+        "    fetch(self, bucket, key, path)\n"
+        "    time.sleep(600 if key.startswith('late/') else 0)\n"
+        "Objects.upload, Objects.fetch = slow, late\n"
         "quiet = SilentReporter()\n"
         "runtimes = Runtimes(cache=default_cache(), reporter=quiet)\n"
         "emulator = Emulator(Settings(directory=Path(sys.argv[1])), runtimes, quiet)\n"
@@ -300,27 +305,33 @@ def test_what_a_killed_emulator_left_in_the_middle_is_failed_and_what_was_whole_
         "    print(emulator.url, flush=True)\n"
         "    sys.stdin.read()\n"
     )
-    state, gone = tmp_path / "state", f"{name}-gone"
+    state, gone, late = tmp_path / "state", f"{name}-gone", f"{name}-late"
     command = [sys.executable, "-c", code, str(state)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        first = prepared(Clients(process.stdout.readline().strip()))
+        clients = Clients(process.stdout.readline().strip())
+        first = prepared(clients)
         first.imported(name, Tags=[{"Key": "team", "Value": "data"}])
         first.imported(gone)
         export, other = first.begin_export(name), first.begin_export(gone)
         delete = first.begin_delete(gone)
+        clients.s3.put_object(Bucket=BUCKET, Key="late/_metadata", Body=SAVEPOINT["_metadata"])
+        bring_in = first.begin_import(late, "late")["SnapshotOperationId"]
         until(lambda: first.objects(f"out/{export}"), "a part of the export is written")
+        assert "_metadata" not in first.objects(f"out/{export}"), "a part is not to be taken for the whole"
         process.kill()
     second = Emulator(Settings(directory=state, keeps_others=False), runtimes, SilentReporter())
     with second.serving():
         found = Snapshots(Clients(second.url), snapshots.role)  # S3 and IAM are one for all emulators of a process
         assert found.detail(name)["SnapshotStatus"] == "READY"
         assert found.service.list_tags_for_resource(ResourceARN=ARN + name)["Tags"]
-        for of, number in ((name, export), (gone, other), (gone, delete)):
+        for of, number in ((name, export), (gone, other), (gone, delete), (late, bring_in)):
             failed = found.operation(of, number)
             assert failed["SnapshotOperationStatus"] == "FAILED"
             assert failed["SnapshotOperationFailureDetails"]["ErrorInfo"]["ErrorCode"] == "Interrupted"
         assert found.detail(gone)["SnapshotStatus"] == "FAILED", "its bytes may be gone"
+        assert found.detail(late)["SnapshotStatus"] == "FAILED"
+        assert len(list(state.glob("snapshots/*/*/*/_metadata"))) == 1, "nothing of what failed is left"
         again = found.exported(name)["SnapshotDestinationLocationDescription"]["S3PrefixLocation"]["ExportedPrefix"]
         assert found.objects(again) == SAVEPOINT
         assert found.ended(gone, found.begin_delete(gone))["SnapshotOperationStatus"] == "SUCCESSFUL"
@@ -371,7 +382,7 @@ def test_the_mode_is_entered_by_an_update_and_left_by_a_rollback_with_the_state(
 def test_a_snapshot_outlives_its_application_goes_through_s3_and_starts_another_one(
     name: str, clients: Clients, snapshots: Snapshots, jar: Path, counts: Path, emulator: Emulator
 ) -> None:
-    given = {**configuration(clients, jar, counts), "ApplicationSnapshotConfiguration": ENHANCED}
+    given = {**configuration(clients, jar, counts, big="true"), "ApplicationSnapshotConfiguration": ENHANCED}
     created = clients.create(name, **given)
     clients.start(name)
     before = counted(counts, beyond=50)[-1]
@@ -438,9 +449,9 @@ def _is_self_contained(location: str, storage: Storage) -> None:
     state = read_snapshot(location, storage)
     assert (state.is_savepoint, state.format) == (True, SnapshotFormat.CANONICAL)
     assert "count" in {each.name for operator in state.operators for each in operator.states}, "it can be read"
-    for entry in load_metadata(location, storage).operators:
-        for subtask in entry.subtasks or ():
-            assert [str(path) for path in subtask.paths()] == [], "all that it names is beside it"
+    subtasks = [each for entry in load_metadata(location, storage).operators for each in entry.subtasks or ()]
+    files = [stream for each in subtasks for stream in each.streams() if isinstance(stream, FileStream)]
+    assert [(file.relative, storage.size(beside(location, file.path))) for file in files] == [(True, files[0].size)]
 
 
 def _one_at_a_time_and_failed_when_its_application_is_deleted(

@@ -18,6 +18,7 @@ public final class Managed {
         }
         boolean failing = properties.contains("\"fail\":\"record\"");
         long last = properties.contains("\"bounded\":\"true\"") ? 100 : Long.MAX_VALUE;
+        boolean big = properties.contains("\"big\":\"true\"");
         String uid = properties.contains("\"uid\":\"other\"") ? "other" : "counting";
         Path counts = Path.of(properties.replaceAll(".*\"counts\":\"([^\"]*)\".*", "$1"));
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
@@ -27,7 +28,7 @@ public final class Managed {
         env.fromSequence(0, last).uid("source")
                 .map(Managed::slowly).returns(Long.class).uid("throttle")
                 .keyBy(number -> 0)
-                .map(new Counting(counts.toString(), failing)).uid(uid)
+                .map(new Counting(counts.toString(), failing, big)).uid(uid)
                 .sinkTo(new DiscardingSink<>()).uid("sink");
         env.execute("managed");
     }
@@ -41,16 +42,22 @@ public final class Managed {
     private static final class Counting extends RichMapFunction<Long, Long> {
         private final String counts;
         private final boolean failing;
+        private final boolean big;
         private transient ValueState<Long> state;
+        private transient ValueState<String> ballast;
 
-        private Counting(String counts, boolean failing) {
+        private Counting(String counts, boolean failing, boolean big) {
             this.counts = counts;
             this.failing = failing;
+            this.big = big;
         }
 
         @Override
         public void open(OpenContext context) {
             state = getRuntimeContext().getState(new ValueStateDescriptor<>("count", Long.class));
+            if (big) {  // so that it gets a file of its own beside _metadata
+                ballast = getRuntimeContext().getState(new ValueStateDescriptor<>("ballast", String.class));
+            }
         }
 
         @Override
@@ -61,6 +68,9 @@ public final class Managed {
             Files.readString(PROPERTIES);  // it is there on TaskManagers, too
             long count = (state.value() == null ? 0 : state.value()) + 1;
             state.update(count);
+            if (big && count == 1) {
+                ballast.update("x".repeat(100_000));
+            }
             if (count % 20 == 1) {
                 Files.writeString(Path.of(counts), count + "\n", java.nio.file.StandardOpenOption.CREATE,
                         java.nio.file.StandardOpenOption.APPEND);
