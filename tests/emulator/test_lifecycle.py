@@ -135,9 +135,15 @@ def test_flink_stays_over_updates_and_stops_that_need_no_other_and_sees_new_prop
     assert len(larger) == 3, "another TaskManager for the other KPU"
     assert not larger & first
 
+    clients.stop(name)
+    for pid in larger:
+        psutil.Process(pid).kill()
+    assert clients.start(name)["OperationStatus"] == "SUCCESSFUL", "what died while it stood by is replaced"
+    again = processes(emulator, name)
+    assert len(again) == 3
     monkeypatch.setattr("scurry.emulator.lifecycle._STANDBY_S", 0.5)
     clients.stop(name)
-    until(lambda: not any(map(psutil.pid_exists, larger)), "nobody started it again, and its processes end")
+    until(lambda: not any(map(psutil.pid_exists, again)), "nobody started it again, and its processes end")
     clients.remove(name)
 
 

@@ -223,7 +223,9 @@ class Plane:
         with self._lock:
             self._stands_by_until = None
             if self._is_as(shape):
-                self._cluster = self._clusters.ensure(self._settings(shape))  # replaces what died, sets the log level
+                before, self._cluster = self._cluster, self._clusters.ensure(self._settings(shape))
+                if before is None or before.rest_port != self._cluster.rest_port:
+                    self._uploaded = None  # its JobManager had died, and what was uploaded with it
                 return
             self.tear_down()
         with self._at_once:
