@@ -72,9 +72,14 @@ class Stage:
         """Open the project as a new command does."""
         return Workspace.open(self.folder)
 
-    def apply(
+    def apply(self, **wanted: Any) -> Applied:
+        self.wish(**wanted)
+        return self.open().apply(self.spec, confirm=lambda plan: True)
+
+    def wish(
         self, *, parallelism: int = 1, state_check: str = "off", allowed: str = "false", **properties: str
-    ) -> Applied:
+    ) -> None:
+        """Write the spec."""
         told = "".join(f", {key}: {value!r}" for key, value in properties.items())
         self.spec.write_text(
             SPEC.format(
@@ -86,7 +91,6 @@ class Stage:
                 allowed=allowed,
             )
         )
-        return self.open().apply(self.spec, confirm=lambda plan: True)
 
     def verb(self, name: str, *given: Any, **named: Any) -> Applied:
         found: Applied = getattr(self.open(), name)("served", *given, confirm=lambda plan: True, **named)

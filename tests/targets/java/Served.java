@@ -8,6 +8,7 @@ import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.configuration.ConfigOptions;
 import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
 
@@ -25,13 +26,16 @@ public final class Served {
         if (properties.contains("\"main\":\"fails-there\"") && path.startsWith("/etc")) {
             throw new IllegalStateException("told to fail on the service");
         }
-        env.fromSequence(0, Long.MAX_VALUE).uid("source").name("source")
+        SingleOutputStreamOperator<Long> last = env.fromSequence(0, Long.MAX_VALUE).uid("source").name("source")
                 .map(Served::slowly).returns(Long.class).uid("throttle").name("throttle")
                 .keyBy(number -> number % 16)
                 .map(new Counting(value(properties, "fail_after", ""), value(properties, "fail_when", ""),
-                        value(properties, "counts", "")))
-                .uid(value(properties, "uid", "counting")).name("counting")
-                .sinkTo(new DiscardingSink<>()).uid("sink").name("sink");
+                        value(properties, "counts", ""), value(properties, "type", "number")))
+                .uid(value(properties, "uid", "counting")).name("counting");
+        if (properties.contains("\"audit\":\"yes\"")) {
+            last = last.keyBy(number -> number % 16).map(new Late()).uid("audit").name("audit");
+        }
+        last.sinkTo(new DiscardingSink<>()).uid("sink").name("sink");
         env.execute("served");
     }
 
@@ -50,17 +54,23 @@ public final class Served {
         private final String failAfter;
         private final String failWhen;
         private final String counts;
+        private final String type;
         private transient ValueState<Long> count;
         private transient long seen;
 
-        private Counting(String failAfter, String failWhen, String counts) {
+        private Counting(String failAfter, String failWhen, String counts, String type) {
             this.failAfter = failAfter;
             this.failWhen = failWhen;
             this.counts = counts;
+            this.type = type;
         }
 
         @Override
         public void open(OpenContext context) {
+            if (type.equals("text")) {
+                getRuntimeContext().getState(new ValueStateDescriptor<>("count", String.class));
+                return;
+            }
             count = getRuntimeContext().getState(new ValueStateDescriptor<>("count", Long.class));
         }
 
@@ -80,6 +90,15 @@ public final class Served {
                         StandardOpenOption.APPEND);
             }
             return count.value();
+        }
+    }
+
+    /** Registers its state with its first record, so that opening it does not show any. */
+    private static final class Late extends RichMapFunction<Long, Long> {
+        @Override
+        public Long map(Long number) throws Exception {
+            getRuntimeContext().getState(new ValueStateDescriptor<>("late", Long.class)).update(number);
+            return number;
         }
     }
 }
