@@ -119,7 +119,8 @@ class MadeUp:
         return {"SnapshotSummaries": []}
 
     def _describe_application_snapshot(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"SnapshotDetails": {"SnapshotName": request["SnapshotName"], "SnapshotStatus": "READY"}}
+        told = {"SnapshotName": request["SnapshotName"], "SnapshotStatus": "READY", "SnapshotCreationTimestamp": NOW}
+        return {"SnapshotDetails": told}
 
     def _export_snapshot(self, request: dict[str, Any]) -> dict[str, Any]:
         place = request["ExportDestinationConfiguration"]["DestinationS3PrefixLocation"]
@@ -267,6 +268,17 @@ def test_without_the_block_nothing_is_copied_and_an_application_takes_those_of_i
     assert len(stage.aws.calls) == calls, "of a legacy one that is known without asking"
 
 
+def test_before_it_is_switched_a_snapshot_is_taken_as_ever_and_that_it_is_not_copied_is_told() -> None:
+    stage = Stage(snapshots=PLACE)
+    stage.application = application(enhanced=False)
+    taken = stage.take()
+    assert taken.location == f"msf://orders/{NAME}"
+    assert not [call for call in stage.aws.calls if "export" in call]
+    (told,) = stage.reporter.notes
+    assert "its next upgrade switches it" in told
+    assert stage.find() == taken
+
+
 def test_one_of_another_region_is_not_ours_to_delete() -> None:
     stage = Stage()
     stage.take()
@@ -357,6 +369,7 @@ def test_flink_1_19_has_none() -> None:
     [
         ("get_role", "NoSuchEntity", "no role 'arn:aws:iam::1:role/exports'", "s3:PutObject"),
         ("head_bucket", "404", "no bucket 'states'", "aws s3 mb s3://states"),
+        ("head_bucket", "301", "in another region", "in theirs"),
     ],
 )
 def test_a_role_or_bucket_that_is_missing_is_named_with_what_it_needs(

@@ -191,6 +191,7 @@ class Ending:
                 hint="The job goes on. The application's log stream may tell more.",
             )
         self.exporting.export(key, activity=context.activity, limit=limit)
+        self.exporting.tell_of_none(application)
         found = self._whole(step, application)
         if found is None:
             raise RejectedByTarget(f"the snapshot {key.name!r} is gone again", target=self.target)

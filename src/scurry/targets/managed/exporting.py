@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from scurry.model.errors import PlanOutdated, RejectedByTarget, TargetError, TargetUnsuitable
 from scurry.model.snapshot import Exported
+from scurry.targets.managed.configuration import takes_enhanced
 from scurry.targets.managed.faults import UNSUPPORTED, Answered
 from scurry.targets.managed.snapshots import EXPORT, Key, key_of
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from scurry.model.project import ManagedSnapshots
     from scurry.model.project import ManagedTarget as Settings
     from scurry.model.snapshot import Snapshot
-    from scurry.targets.managed.service import Service
+    from scurry.targets.managed.service import Application, Service
     from scurry.targets.managed.waiting import Waiting
 
 _TRUST = """{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
@@ -90,6 +91,11 @@ class Exporting:
                     f"there is no bucket {bucket!r}, to which snapshots are copied",
                     f"Make it, in the account and region of the applications:\n  aws s3 mb s3://{bucket}",
                 ) from error
+            if error.word == "301":
+                raise self._unsuitable(
+                    f"bucket {bucket!r}, to which snapshots are copied, is in another region than the applications",
+                    "Name one that is in theirs.",
+                ) from error
             raise
         except TargetUnsuitable:
             pass  # scurry needs no right on the bucket to have it written
@@ -115,13 +121,13 @@ class Exporting:
         """Have a whole snapshot copied unless it was, and wait for that. That it failed is a warning, no more."""
         if self.settings.snapshots is None or key.application is not None:
             return
-        with_hint: str | None = None
+        hint: str | None = None
         try:
             status, why = self._exported(key, activity, limit)
         except (RejectedByTarget, TargetUnsuitable, PlanOutdated) as error:
-            status, why, with_hint = "FAILED", error.message, error.hint
+            status, why, hint = "FAILED", error.message, error.hint
         if status != "SUCCESSFUL":
-            self._warn(key, why or status, with_hint)
+            self._warn(key, why or status, hint)
 
     def begin(self, key: Key) -> None:
         """Have a whole snapshot copied, and do not wait for it: its job's end is what counts."""
@@ -148,6 +154,14 @@ class Exporting:
             return None
         place = self.service.snapshots.exported(key.name)
         return Exported(location=place, s3=self.service.aws.client("s3")) if place else None
+
+    def tell_of_none(self, application: Application) -> None:
+        """Warn that a snapshot is not copied yet, where copies are wanted: it is of the legacy kind."""
+        if takes_enhanced(application, self.settings):
+            self.reporter.warn(
+                f"{application.name!r} takes no enhanced snapshots yet, so this one is not copied: its next upgrade "
+                "switches it"
+            )
 
     def _exported(self, key: Key, activity: Activity, limit: timedelta) -> tuple[str, str]:
         begun = self._begun(key)
