@@ -88,9 +88,10 @@ def serve(  # noqa: PLR0913, PLR0917 - options of one command
     )
     server = Server(session.workspace.project, settings)
     with _signalled() as until:
-        if address != "none":
-            listen(server, address, server.token)
+        listening = listen(server, address, server.token) if address != "none" else None
         server.run(until=until)
+        if listening:
+            listening.finish()
     return DONE
 
 
