@@ -147,6 +147,34 @@ class MadeUp:
         return {"SnapshotOperationInfoDetails": found}
 
 
+class Stopping(MadeUp):
+    """The same, with an application that is switched and stopped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.application = application(enhanced=False)
+        self.begun: list[str] = ["StartApplication"]
+
+    def _update_application(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.application = application(enhanced=True)
+        self.begun.append("UpdateApplication")
+        return {"OperationId": "op"}
+
+    def _stop_application(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.application = application(enhanced=self.application.is_enhanced, ApplicationStatus="READY")
+        self.begun.append("StopApplication")
+        self._create_snapshot({"SnapshotName": "SYSTEMSNAPSHOT-1"})
+        self.kept["SYSTEMSNAPSHOT-1"]["SnapshotInitiator"] = "SYSTEM"
+        return {"OperationId": "op"}
+
+    def _list_application_operations(self, request: dict[str, Any]) -> dict[str, Any]:
+        entry = {"OperationId": "op", "OperationStatus": "SUCCESSFUL", "StartTime": NOW}
+        return {"ApplicationOperationInfoList": [{**entry, "Operation": name} for name in reversed(self.begun)]}
+
+    def _describe_application_operation(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"ApplicationOperationInfoDetails": {"OperationStatus": "SUCCESSFUL"}}
+
+
 def application(*, enhanced: bool = True, runtime: str = "FLINK-1_20", **more: Any) -> Application:
     mode = {"SnapshotMode": "ENHANCED_SNAPSHOTS"} if enhanced else {}
     detail = {
@@ -167,8 +195,8 @@ def application(*, enhanced: bool = True, runtime: str = "FLINK-1_20", **more: A
 class Stage:
     """A target's parts, over a service that is made up."""
 
-    def __init__(self, **settings: Any) -> None:
-        self.aws = MadeUp()
+    def __init__(self, made_up: MadeUp | None = None, **settings: Any) -> None:
+        self.aws = made_up or MadeUp()
         self.application = application()
         self.reporter = Listening()
         self.settings = ManagedTarget.model_validate({"kind": "managed", "role": "arn:aws:iam::1:role/r", **settings})
@@ -184,7 +212,7 @@ class Stage:
             exporting=self.exporting,
             settings=self.settings,
             target="msf",
-            of_job=lambda job: self.application,
+            of_job=lambda job: self.aws.application if isinstance(self.aws, Stopping) else self.application,
         )
         services: Any = SimpleNamespace(reporter=self.reporter)
         self.checking = Checking(
@@ -295,6 +323,42 @@ def test_those_of_an_earlier_application_of_the_same_name_are_not_its_own() -> N
     assert len(snapshots.of(stage.application)) == 1
     assert snapshots.of(application(CreateTimestamp=NOW + timedelta(seconds=1))) == ()
     assert snapshots.of(application(enhanced=False)) == ()
+
+
+# Switching
+
+
+def stopped(stage: Stage, desired: object) -> Snapshot:
+    step = Step(action=Action.STOP, mark="3" * 32, title="stop", inputs={"job_id": MARK.job})
+    policy = SimpleNamespace(upgrade=SimpleNamespace(stop_timeout=timedelta(minutes=1)))
+    context: Any = SimpleNamespace(desired=policy if desired else None, activity=SilentActivity())
+    found = stage.ending.stop(step, context).snapshot
+    assert found
+    return found
+
+
+def test_the_job_is_switched_before_the_stop_of_an_upgrade_and_once_whatever_it_is_killed_after() -> None:
+    stage = Stage(Stopping(), snapshots=PLACE)
+    stage.aws.dies_after = "update_application"
+    with pytest.raises(Killed):
+        stopped(stage, desired=True)
+    assert stopped(stage, desired=True).location == f"{ARN}SYSTEMSNAPSHOT-1"
+    assert [each for each in stage.aws.calls if not each.startswith(("describe", "list"))] == [
+        "update_application",
+        "stop_application",
+    ]
+
+
+def test_what_is_suspended_is_not_restarted_for_a_switch_and_a_copy_of_its_snapshot_is_begun() -> None:
+    made_up = Stopping()
+    made_up.application = application()
+    stage = Stage(made_up, snapshots=PLACE)
+    assert stage.exporting.exported(stopped(stage, desired=None))
+    legacy = Stopping()
+    legacy.dies_after = "stop_application"
+    with pytest.raises(Killed):
+        stopped(Stage(legacy, snapshots=PLACE), desired=None)
+    assert "update_application" not in legacy.calls
 
 
 # What the service is told
