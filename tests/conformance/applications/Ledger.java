@@ -1,9 +1,11 @@
+import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.functions.RichMapFunction;
 import org.apache.flink.api.common.serialization.SimpleStringEncoder;
@@ -59,6 +61,12 @@ public final class Ledger {
     /** Whether a file of that name is in the folder `trouble`: so a job that runs can be told to misbehave. */
     private static boolean isTold(Map<String, String> wish, String what) {
         return wish.containsKey("trouble") && Files.exists(Paths.get(wish.get("trouble"), what));
+    }
+
+    /** A function is not told whether it writes a savepoint or a checkpoint: the savepoint's directory tells. */
+    private static boolean isSavepointBegun(Map<String, String> wish) {
+        File[] savepoints = new File(new File(wish.get("trouble")).getParentFile(), "savepoints").listFiles();
+        return Stream.of(savepoints).anyMatch(each -> !new File(each, "_metadata").exists());
     }
 
     private static Sink<String> sink(String folder) {
@@ -140,7 +148,7 @@ public final class Ledger {
             while (isTold(wish, "slow")) {
                 Thread.sleep(20);
             }
-            if (isTold(wish, "fail")) {
+            if (isTold(wish, "fail") || (isTold(wish, "refuse") && isSavepointBegun(wish))) {
                 throw new IllegalStateException("told to write no state");
             }
         }
