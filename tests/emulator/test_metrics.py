@@ -56,13 +56,26 @@ def tasks(clients: Clients, name: str) -> set[str]:
     return {each["Value"] for each in dimensions if each["Name"] == "Task"}
 
 
+def levels(told: list[dict[str, Any]]) -> set[frozenset[str]]:
+    return {frozenset(each["Name"] for each in metric["Dimensions"]) for metric in told}
+
+
+def window_of(told: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the dimensions of the operator that drops records, and of the task that it is in."""
+    for metric in told:
+        found = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+        if metric["MetricName"] == "numLateRecordsDropped" and set(found) == {"Application", "Task", "Operator"}:
+            return {name: found[name] for name in ("Task", "Operator")}
+    raise AssertionError(told)
+
+
 def test_metrics_of_a_running_application_are_those_of_its_flink(
     name: str, clients: Clients, jar: Path, counts: Path
 ) -> None:
-    given = configuration(clients, jar, counts)
+    given = configuration(clients, jar, counts, window="true")
     given["FlinkApplicationConfiguration"]["MonitoringConfiguration"] = {
         "ConfigurationType": "CUSTOM",
-        "MetricsLevel": "TASK",
+        "MetricsLevel": "PARALLELISM",
         "LogLevel": "INFO",
     }
     clients.create(name, **given)
@@ -79,6 +92,16 @@ def test_metrics_of_a_running_application_are_those_of_its_flink(
 
     until(lambda: any("Source" in task for task in tasks(clients, name)), "each task is told of")
     told = listed(clients, name)
+    assert levels(told) == {
+        frozenset({"Application"}),
+        frozenset({"Application", "Task"}),
+        frozenset({"Application", "Task", "Operator"}),
+        frozenset({"Application", "Task", "Parallelism"}),
+        frozenset({"Application", "Task", "Operator", "Parallelism"}),
+    }
+    until(partial(rises, clients, name, "numLateRecordsDropped"), "the window's late records are told")
+    until(partial(rises, clients, name, "currentOutputWatermark"), "how far its times are is told")
+    assert newest(clients, "numLateRecordsDropped", of(name, **window_of(told))), "and of the very operator, too"
     assert "numRestarts" not in {metric["MetricName"] for metric in told}, "the service has it from Flink 2.2 on"
 
     now = datetime.now(UTC)

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from scurry.emulator import configuration as configurations
 from scurry.emulator.endpoint import Emulator, Settings
 from scurry.emulator.lifecycle import Limits
-from scurry.emulator.metrics import Point
+from scurry.emulator.metrics_tasks import Point
 from scurry.emulator.records import Application, Version
 from scurry.emulator.scaling import Autoscaler, Rule
 from scurry.flink.runtimes import Runtimes

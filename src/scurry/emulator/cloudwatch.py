@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scurry.emulator.log_events import Stream
-    from scurry.emulator.metrics import Point
+    from scurry.emulator.metrics_tasks import Point
 
 _MOST_POINTS = 50_000
 """that are kept, of all metrics together: moto looks through all of them at each call"""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from scurry.emulator import configuration
+from scurry.emulator.metrics_tasks import BYTES, COUNT, MS, PERCENT, Point, TaskReadings
 from scurry.model.errors import ScurryError
 
 if TYPE_CHECKING:
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
     from scurry.emulator.plane import Plane
     from scurry.emulator.records import Application
     from scurry.flink.rest import FlinkRest
-    from scurry.flink.rest_answers import Vertex
 
 NAMESPACE = "AWS/KinesisAnalytics"
-COUNT, PER_SECOND, PERCENT, BYTES, MS = "Count", "Count/Second", "Percent", "Bytes", "Milliseconds"
 
 # "Flink 2.2 metric changes" on the page above: what went, and what came in its place. Flink's names are the service's.
 _OF_JOB = {
@@ -38,17 +37,6 @@ _UNTIL_1_20 = {"fullRestarts": COUNT}
 _RESTARTING = "restartingTime"
 _SINCE_2_2 = {"numRestarts": COUNT, "runningTime": MS, _RESTARTING: MS, "cancellingTime": MS, "failingTime": MS}
 _FIRST_OF_2 = "FLINK-2"
-
-_RECORDS = {
-    "numRecordsIn": COUNT,
-    "numRecordsOut": COUNT,
-    "numRecordsInPerSecond": PER_SECOND,
-    "numRecordsOutPerSecond": PER_SECOND,
-}
-_TIMES = {"busyTimeMsPerSecond": MS, "idleTimeMsPerSecond": MS, "backPressuredTimeMsPerSecond": MS}
-_WATERMARK = "currentInputWatermark"
-_NO_WATERMARK = -(2**63)
-"""`Long.MIN_VALUE`: there is none yet"""
 
 _HEAP, _MANAGED = "Status.JVM.Memory.Heap", "Status.Flink.Memory.Managed"
 _CPU_TIME = "Status.JVM.CPU.Time"
@@ -64,16 +52,6 @@ _PATIENCE_S = 10.0
 """with one Flink: the others are waiting"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """One value of one metric."""
-
-    name: str
-    value: float
-    unit: str
-    dimensions: Mapping[str, str]
-
-
 class Metrics(Protocol):
     """Where points go."""
 
@@ -87,6 +65,7 @@ class Readings:
 
     _cpu: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     """job and TaskManager → its CPU seconds, and when they were read"""
+    _tasks: TaskReadings = field(default_factory=TaskReadings)
 
     def read(self, application: Application, job_id: str, rest: FlinkRest) -> list[Point]:
         """Return the points of an application's job. Raises a `ScurryError` when its Flink does not answer."""
@@ -101,7 +80,7 @@ class Readings:
         for process in rest.taskmanagers():
             found += self._of_process((job_id, process.id), rest, of_all)
         level = configuration.monitoring(version.configuration)["MetricsLevel"]
-        return found + _of_tasks(rest, job_id, of_all, each=level != "APPLICATION")
+        return found + self._tasks.read(rest, job_id, of_all, level)
 
     def _of_process(self, process: tuple[str, str], rest: FlinkRest, of_all: Mapping[str, str]) -> Iterator[Point]:
         """The service publishes a sample for each TaskManager: greatest, least and average are told by CloudWatch."""
@@ -144,41 +123,6 @@ def _of_job(rest: FlinkRest, job_id: str, units: Mapping[str, str]) -> dict[str,
     if "downtime" in told:
         told["downtime"] = max(told["downtime"], told.get(_RESTARTING, 0))
     return {name: value for name, value in told.items() if name in units}
-
-
-def _of_tasks(rest: FlinkRest, job_id: str, of_all: Mapping[str, str], *, each: bool) -> list[Point]:
-    """Return the records and watermarks of all tasks together, and from level TASK on of each task for itself."""
-    sums: dict[str, float] = {}
-    watermarks: list[float] = []
-    found = []
-    for vertex in rest.job(job_id).vertices:
-        of_task = _of_task(rest, job_id, vertex)
-        for name in _RECORDS.keys() & of_task.keys():
-            sums[name] = sums.get(name, 0) + of_task[name]
-        watermarks += [of_task[_WATERMARK]] if _WATERMARK in of_task else []
-        if each:
-            units = _RECORDS | _TIMES | {_WATERMARK: MS}
-            dimensions = {**of_all, "Task": vertex.name}
-            found += [
-                Point(name=name, value=value, unit=units[name], dimensions=dimensions)
-                for name, value in of_task.items()
-            ]
-    found += [Point(name=name, value=sums[name], unit=_RECORDS[name], dimensions=of_all) for name in sums]
-    if watermarks:
-        found.append(Point(name=_WATERMARK, value=min(watermarks), unit=MS, dimensions=of_all))
-    return found
-
-
-def _of_task(rest: FlinkRest, job_id: str, vertex: Vertex) -> dict[str, float]:
-    # Asked for a metric that a vertex does not have, Flink's aggregation tells none at all: sources have no watermark.
-    found = {}
-    for metric in rest.vertex_metrics(job_id, vertex.id, *_RECORDS, *_TIMES):
-        value = metric.sum if metric.id in _RECORDS else metric.max
-        if value is not None:
-            found[metric.id] = value
-    if watermarks := [value for value in rest.watermarks(job_id, vertex.id) if value > _NO_WATERMARK]:
-        found[_WATERMARK] = min(watermarks)
-    return found
 
 
 def _share(told: Mapping[str, float], used: str, of: str) -> float | None:

@@ -16,7 +16,7 @@ from scurry.emulator.errors import ServiceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from scurry.emulator.metrics import Point
+    from scurry.emulator.metrics_tasks import Point
     from scurry.emulator.records import Application
 
 LOAD = "containerCPUUtilization"

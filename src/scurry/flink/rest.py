@@ -182,6 +182,10 @@ class FlinkRest:
         metrics = self._get(f"{of}/metrics?{query}", tuple[answers.Metric, ...])
         return {metric.id: number for metric in metrics if (number := _number(metric.value)) is not None}
 
+    def subtask_metrics(self, job_id: str, vertex_id: str, subtask: int, *names: str) -> dict[str, float]:
+        """Return metrics of one subtask, counted from 0, that are there and are numbers."""
+        return self._metrics(f"/jobs/{job_id}/vertices/{vertex_id}/subtasks/{subtask}", names)
+
     def watermarks(self, job_id: str, vertex_id: str) -> tuple[float, ...]:
         """Return the watermarks of a vertex's subtasks, as far as they are known; in milliseconds since 1970."""
         metrics = self._get(f"/jobs/{job_id}/vertices/{vertex_id}/watermarks", tuple[answers.Metric, ...])

@@ -1,11 +1,15 @@
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.RichMapFunction;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
+import org.apache.flink.streaming.api.windowing.assigners.TumblingEventTimeWindows;
 
 /** A job as people write them for the managed service: it reads its properties from where the service has them. */
 public final class Managed {
@@ -25,9 +29,15 @@ public final class Managed {
         if (properties.contains("\"set\":\"interval\"")) {
             env.enableCheckpointing(123_456);
         }
-        env.fromSequence(0, last).uid("source")
-                .map(Managed::slowly).returns(Long.class).uid("throttle")
-                .keyBy(number -> 0)
+        DataStream<Long> numbers = env.fromSequence(0, last).uid("source")
+                .map(Managed::slowly).returns(Long.class).uid("throttle");
+        if (properties.contains("\"window\":\"true\"")) {  // ten of a second; each tenth number comes too late
+            numbers.assignTimestampsAndWatermarks(WatermarkStrategy.<Long>forMonotonousTimestamps()
+                            .withTimestampAssigner((number, before) -> number % 10 == 9 ? 0 : number * 100)).uid("times")
+                    .windowAll(TumblingEventTimeWindows.of(Duration.ofSeconds(1))).reduce(Long::sum).uid("window")
+                    .sinkTo(new DiscardingSink<>()).uid("sums");
+        }
+        numbers.keyBy(number -> 0)
                 .map(new Counting(counts.toString(), failing, big)).uid(uid)
                 .sinkTo(new DiscardingSink<>()).uid("sink");
         env.execute("managed");
