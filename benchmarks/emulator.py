@@ -12,6 +12,8 @@ import json
 import os
 import secrets
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 import zipfile
@@ -25,7 +27,7 @@ import urllib3
 
 from benchmarks import timing, upgrade_gap
 from benchmarks.start_up import plain_java
-from benchmarks.ticks import Ticks, jar
+from benchmarks.ticks import CONFIG, Ticks, jar
 from scurry.emulator.endpoint import Emulator, Settings
 from scurry.emulator.forced import forced
 from scurry.flink.cluster import LocalClusters
@@ -223,6 +225,40 @@ class Updates:
         return self.ticks.longest_pause_since(started)
 
 
+class ByScurry:
+    """The same application on the same emulator, upgraded by `scurry apply` with the target `managed`."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.folder = stage.folder / "project"
+        self.folder.mkdir()
+        self.ticks = Ticks(self.folder / "ticks.txt")
+        self.builds = 0
+        policy = {"Version": "2012-10-17", "Statement": []}
+        role = stage.client("iam").create_role(RoleName="service", AssumeRolePolicyDocument=json.dumps(policy))
+        target = {"kind": "managed", "bucket": "code", "role": role["Role"]["Arn"]}
+        (self.folder / "scurry.yaml").write_text(json.dumps({"targets": {"msf": target}}))
+
+    def apply(self) -> None:
+        self.builds += 1
+        stage, version = self.stage, upgrade_gap.VERSION
+        built = jar(self.folder, stage.runtimes, version, build=self.builds, output=self.ticks.path)
+        spec = {"name": "by-scurry", "flink": version, "code": {"jar": built.name}, "config": CONFIG}
+        file = self.folder / "application.yaml"
+        file.write_text(json.dumps(spec))
+        command = [str(Path(sys.executable).with_name("scurry")), "apply", str(file), "--yes"]
+        environment = {**os.environ, **stage.emulator.environment}
+        subprocess.run(command, cwd=self.folder, env=environment, check=True, capture_output=True)
+
+    def gap(self) -> float:
+        """Upgrade, and return for how long no record was processed, in seconds."""
+        started = time.time()
+        self.ticks.await_one_after(started)
+        self.apply()
+        self.ticks.await_one_after(time.time() + 0.5)
+        return self.ticks.longest_pause_since(started)
+
+
 def _gaps(folder: Path, runtimes: Runtimes) -> dict[str, str]:
     (folder / "local").mkdir()
     local, stage = upgrade_gap.Stage(folder / "local"), Stage(folder, runtimes, scale=0.25)
@@ -231,18 +267,24 @@ def _gaps(folder: Path, runtimes: Runtimes) -> dict[str, str]:
         with stage.emulator.serving():
             stage.upload()
             updates.begin()
+            by_scurry = ByScurry(stage)
+            by_scurry.apply()
             local.apply(local.next_jar())
             for _ in range(3):  # JVMs that are cold measure themselves
                 local.by_scurry()
                 updates.gap()
-            times = timing.alternately(GAPS, emulated=updates.gap, local=local.by_scurry)
+                by_scurry.gap()
+            times = timing.alternately(GAPS, emulated=updates.gap, local=local.by_scurry, managed=by_scurry.gap)
+            lost = updates.ticks.missing() + by_scurry.ticks.missing()
     finally:
         local.workspace.local_clusters.stop()
     return {
         f"gap of UpdateApplication with another jar, median of {GAPS}": timing.spread(times["emulated"]),
         f"gap of scurry apply on local, median of {GAPS}": timing.spread(times["local"]),
-        "ratio, goal ≤ 1.5": timing.ratio(times["emulated"], times["local"]),
-        "records lost in the updates": str(updates.ticks.missing()),
+        f"gap of scurry apply on the target managed, median of {GAPS}": timing.spread(times["managed"]),
+        "ratio of UpdateApplication to local, goal ≤ 1.5": timing.ratio(times["emulated"], times["local"]),
+        "ratio of managed to local": timing.ratio(times["managed"], times["local"]),
+        "records lost in the updates of both": str(lost),
     }
 
 

@@ -92,7 +92,7 @@ def waited(*answers: object) -> tuple[tuple[str, str], Hours]:
 def test_a_wait_outlives_a_storm_of_throttling_and_credentials_that_are_renewed(trouble: Exception) -> None:
     told, clock = waited(trouble, ("IN_PROGRESS", ""), *[trouble] * 5, ("SUCCESSFUL", ""))
     assert told == ("SUCCESSFUL", "")
-    assert clock.slept == 70
+    assert 60 < clock.slept < 61, "ten seconds after each, and a moment while it is in progress"
 
 
 def test_a_wait_ends_when_nobody_answers_for_long() -> None:

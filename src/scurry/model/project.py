@@ -279,7 +279,7 @@ class ManagedTarget(SpecModel):
     poll: Duration = Field(
         read_duration("2s"),
         json_schema_extra={"default": "2s"},
-        description="How long is waited between two looks at an application. Default: 2s.",
+        description="How long is waited at most between two looks at an application; at first, less. Default: 2s.",
     )
     metrics_period: Duration = Field(
         read_duration("60s"),

@@ -5,11 +5,11 @@ Nothing is lost when it is interrupted: what goes on is found again by the appli
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from scurry.flink.polling import Pace, polls
 from scurry.model.errors import RejectedByTarget, ScurryError, TargetError, TargetUnavailable
 from scurry.model.values import format_duration
 from scurry.targets.managed.service import RESTING
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _WORTH_TELLING_S = 2.0
+_FASTEST_S, _SHARE = 0.15, 0.25
 _PATIENCE_S = 120.0
 """with a service that does not answer while it is waited for: the next command would have to find all out anew"""
 
@@ -104,13 +105,10 @@ class Waiting:
                 self.clock.sleep(self.poll.total_seconds())
 
     def _polls(self, limit: timedelta | None) -> Iterator[float]:
-        begun = time.monotonic()
-        while True:
-            elapsed = time.monotonic() - begun
-            yield elapsed
-            if limit is not None and elapsed >= limit.total_seconds():
-                return
-            self.clock.sleep(self.poll.total_seconds())
+        """The service allows few calls a second, to a whole account; its shortest work takes some seconds."""
+        slowest_s = self.poll.total_seconds()
+        pace = Pace(fastest_s=min(_FASTEST_S, slowest_s), slowest_s=slowest_s, share=_SHARE)
+        return polls(limit, pace=pace, sleep=self.clock.sleep)
 
     def _took_too_long(self, what: str, limit: timedelta | None) -> TargetUnavailable:
         told = format_duration(limit) if limit else ""
