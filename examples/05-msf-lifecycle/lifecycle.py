@@ -8,12 +8,15 @@ It talks to whatever the environment says is AWS: run it inside of the emulator,
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import build
 import with_scurry
@@ -44,11 +47,16 @@ def main(way: str | None) -> int:
 def _ends(way: str, folder: Path) -> Iterator[str]:
     if way == "scurry":
         project = Project(folder / "project")
-        yield from (situation(project) for situation in with_scurry.SITUATIONS)
+        yield from (situation(project) for situation in _situations(with_scurry))
         return
     plain = Plain(folder / "project")
-    yield from (situation(plain) for situation in with_terraform.SITUATIONS)
+    yield from (situation(plain) for situation in _situations(with_terraform))
     plain.terraform("destroy", "-auto-approve")
+
+
+def _situations(way: ModuleType) -> list[Callable[[Any], str]]:
+    """Return the functions that are named after a situation, `b01_…` to `b13_…`, in this order."""
+    return [found for name, found in sorted(vars(way).items()) if re.match(r"b\d\d_", name)]
 
 
 if __name__ == "__main__":

@@ -163,19 +163,3 @@ terraform {
   }
 }
 """
-
-SITUATIONS = (
-    b01_build_upload_create_and_start,
-    b02_change_of_code,
-    b03_change_that_cannot_start,
-    b04_back_to_an_earlier_version,
-    b05_changed_behind_its_back,
-    b06_change_of_configuration,
-    b07_restarts_in_a_loop,
-    b08_parallelism_and_its_quota,
-    b09_operator_removed,
-    b10_uid_changed,
-    b11_newer_flink,
-    b12_stop_and_start,
-    b13_several_people,
-)
