@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scurry.emulator.forced import forced
+from scurry.flink.releases import EARLIEST
 from scurry.flink.runtimes import Runtimes
 from tests.emulator.clients import Clients, is_laid_over
 from tests.emulator.test_lifecycle import change, configuration, counted, error_of
@@ -36,6 +37,35 @@ def test_code_that_sets_what_is_the_services_does_not_start_on_flink_2(
     assert newest(clients, "numRestarts", of(name)) == 0
     assert newest(clients, "fullRestarts", of(name)) is None, "it is gone"
     clients.remove(name)
+
+
+@pytest.mark.flink
+@pytest.mark.network
+@pytest.mark.skipif(not is_laid_over(), reason="needs mount namespaces: this machine allows none")
+def test_an_application_of_the_oldest_runtime_is_brought_to_a_newer_one_with_its_state(
+    name: str, clients: Clients, runtimes: Runtimes, counts: Path
+) -> None:
+    oldest = runtimes.since(EARLIEST)
+    jar = jar_of(Path(__file__).parent / "java" / "Earlier.java", oldest, oldest.newest("1.15"))
+    clients.create(name, runtime="FLINK-1_15", **configuration(clients, jar, counts))
+    assert clients.start(name)["OperationStatus"] == "SUCCESSFUL"
+    until(lambda: rises(clients, name, "lastCheckpointSize"), "checkpoints are those of the configuration")
+    before = counted(counts, beyond=20)[-1]
+    updated = clients.update(name, RuntimeEnvironmentUpdate="FLINK-1_20")
+    assert updated["OperationStatus"] == "SUCCESSFUL"
+    found = counted(counts, beyond=before + 40)
+    assert found == sorted(found), "it never began anew"
+    version = clients.detail(name)["ApplicationVersionId"]
+    clients.service.rollback_application(ApplicationName=name, CurrentApplicationVersionId=version)
+    until(lambda: clients.status(name) == "RUNNING", "it is back on the old one")
+    assert clients.detail(name)["RuntimeEnvironment"] == "FLINK-1_15"
+    clients.remove(name)
+
+
+def test_the_oldest_runtime_is_told_by_the_names_that_it_knows() -> None:
+    found = forced("1.15.4", CHECKPOINTING)
+    assert (found["state.backend"], found["restart-strategy"]) == ("rocksdb", "fixed-delay")
+    assert not {"state.backend.type", "restart-strategy.type"} & set(found)
 
 
 def test_checkpoints_are_the_services_and_restarts_those_of_the_flink() -> None:

@@ -25,6 +25,7 @@ from scurry.emulator.protocol import Wire, is_ours
 from scurry.emulator.records import Records
 from scurry.emulator.scaling import Autoscaler
 from scurry.emulator.service import ACCOUNT, REGION, Service
+from scurry.flink.releases import EARLIEST
 from scurry.model.errors import MissingExtra, WorkspaceError
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Emulator:
 
     def __init__(self, settings: Settings, runtimes: Runtimes, reporter: Reporter) -> None:
         self._lock = _only_one(settings.directory)
+        runtimes = runtimes.since(EARLIEST)
         self._objects = Objects(REGION)
         codes = Codes(self._objects, runtimes, reporter, most_bytes=settings.limits.code_bytes)
         self.lifecycle = Lifecycle(

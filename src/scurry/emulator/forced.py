@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_NEWER_NAMES_SINCE = (1, 18)
+"""the service has no Flink between this one and 1.15"""
 _STRICT_SINCE = (2, 2)
 """from this Flink on, code that sets what is not on the service's list fails"""
 
@@ -28,7 +30,6 @@ _FREE = (
 _UNITS = {"d": 86_400_000, "h": 3_600_000, "min": 60_000, "s": 1000}
 
 _ALWAYS = {
-    "state.backend.type": "rocksdb",
     "state.backend.incremental": "true",
     "execution.checkpointing.mode": "EXACTLY_ONCE",
     "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
@@ -40,7 +41,7 @@ _ALWAYS = {
 
 def forced(flink_version: str, checkpointing: Mapping[str, Any]) -> dict[str, str]:
     """Return the settings; `checkpointing` is a `CheckpointConfigurationDescription`."""
-    found = {**_ALWAYS, **_restarts(flink_version)}
+    found = {**_ALWAYS, **_backend(flink_version), **_restarts(flink_version)}
     if checkpointing["CheckpointingEnabled"]:
         found["execution.checkpointing.interval"] = _duration(checkpointing["CheckpointInterval"])
         found["execution.checkpointing.min-pause"] = _duration(checkpointing["MinPauseBetweenCheckpoints"])
@@ -50,11 +51,26 @@ def forced(flink_version: str, checkpointing: Mapping[str, Any]) -> dict[str, st
     return found
 
 
+def takes_settings_with_a_job(flink_version: str) -> bool:
+    """Whether a job that is run by REST may bring settings of its own (FLIP-256); 1.15 refuses the call that does."""
+    return _series(flink_version) >= _NEWER_NAMES_SINCE
+
+
+def _backend(flink_version: str) -> dict[str, str]:
+    return {_name("state.backend", flink_version): "rocksdb"}
+
+
+def _name(option: str, flink_version: str) -> str:
+    """Return what an option is called whose name ends with `.type` now (`StateBackendOptions`)."""
+    return f"{option}.type" if _series(flink_version) >= _NEWER_NAMES_SINCE else option
+
+
 def _restarts(flink_version: str) -> dict[str, str]:
+    strategy = _name("restart-strategy", flink_version)
     if _series(flink_version) >= (1, 19):
-        return {"restart-strategy.type": "exponential-delay"}
+        return {strategy: "exponential-delay"}
     return {
-        "restart-strategy.type": "fixed-delay",
+        strategy: "fixed-delay",
         "restart-strategy.fixed-delay.attempts": "2147483647",
         "restart-strategy.fixed-delay.delay": "10 s",
     }

@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from scurry.emulator import configuration
-from scurry.emulator.forced import forced
+from scurry.emulator.forced import forced, takes_settings_with_a_job
 from scurry.emulator.log_events import LOGGING
 from scurry.flink.cluster import ClusterSettings, LocalClusters
 from scurry.flink.connection import RestSettings
@@ -144,7 +144,7 @@ class Plane:
                 job_id=job_id,
                 savepoint_path=restore,
                 allow_non_restored_state=allow_non_restored or None,
-                flink_configuration={**forced(shape.flink_version, shape.checkpointing), **program.config},
+                flink_configuration=_settings_of(shape, program),
             )
             try:
                 rest.run(uploaded, request)
@@ -179,8 +179,8 @@ class Plane:
     def health(self, job_id: str) -> Health:
         """Return how the job is. Raises `JobNotFound`, `TargetUnavailable`."""
         with self.rest() as rest:
-            state = rest.job_status(job_id)
             detail = rest.job(job_id)
+            state = detail.state  # not by the call for the state alone, which Flink 1.15 does not have
             runs = state == "RUNNING" and all(vertex.runs for vertex in detail.vertices)
             failures = rest.exceptions(job_id) if not runs else ()
             reason = failures[0].stacktrace.splitlines()[0] if failures else None
@@ -286,6 +286,15 @@ class Plane:
                     raise rest.failure(cause, doing="savepoint") if cause else RejectedByTarget("no savepoint")
                 return answer.operation.location
         raise AssertionError("waits without a limit")
+
+
+def _settings_of(shape: Shape, program: Program) -> dict[str, str]:
+    """Return what a job is run with: what its Flink does not take from a job, the cluster has."""
+    if takes_settings_with_a_job(shape.flink_version):
+        return {**forced(shape.flink_version, shape.checkpointing), **program.config}
+    if program.config:
+        raise RejectedByTarget(f"PyFlink applications cannot be run here on Flink {shape.flink_version}")
+    return {}
 
 
 def _require(wanted: Callable[[], bool]) -> None:

@@ -36,7 +36,7 @@ Request: TypeAlias = "dict[str, Any]"
 Answer: TypeAlias = "dict[str, Any]"
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
-RUNTIMES = ("FLINK-1_18", "FLINK-1_19", "FLINK-1_20", "FLINK-2_2", "FLINK-2_3")
+RUNTIMES = ("FLINK-1_15", "FLINK-1_18", "FLINK-1_19", "FLINK-1_20", "FLINK-2_2", "FLINK-2_3")
 """those that this emulator runs; the service's older ones are not to be had for Java 11 and later any more"""
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PACKAGE = "apache-flink-libraries"
 OLDEST = (1, 18)
 """Older ones lack what scurry relies on: Java 17 (1.18, FLINK-15736) and the REST calls that it uses."""
+EARLIEST = (1, 15)
+"""The managed service still runs it, and so does its emulator, which asks less of a Flink."""
 
 _DAY_S = 24 * 3600
 _VERSION = re.compile(r"\d+(\.\d+){0,2}$")
@@ -43,7 +45,7 @@ class Releases:
         """Ask the package index now. Raises `RuntimeUnavailable` when it does not answer."""
         try:
             with clear_errors(Path(tempfile.gettempdir()), "the list of Flink's releases"):
-                versions = tuple(version for version in versions_of(PACKAGE) if supported(version))
+                versions = tuple(version for version in versions_of(PACKAGE) if parts(version)[:2] >= EARLIEST)
         except PipFailed as failure:
             raise unavailable(failure, title=title, package=PACKAGE, cache=self._cache) from failure
         with suppress(OSError):  # not being able to remember the answer does not make it wrong
@@ -74,11 +76,6 @@ def is_exact(version: str) -> bool:
     return len(parts(version)) >= 3
 
 
-def supported(version: str) -> bool:
-    """Whether scurry runs this Flink."""
-    return parts(version)[:2] >= OLDEST
-
-
 def matches(version: str, series: str) -> bool:
     """Whether a release belongs to a series, or is the very one."""
     return version == series or (not is_exact(series) and parts(version)[: len(parts(series))] == parts(series))
@@ -89,15 +86,15 @@ def newest_of(series: str, versions: Iterable[str]) -> str | None:
     return max((version for version in versions if matches(version, series)), key=parts, default=None)
 
 
-def check_asked(asked: str) -> None:
-    """Refuse what is no version, or is older than scurry runs. Raises `RuntimeUnavailable`."""
+def check_asked(asked: str, oldest: tuple[int, int] = OLDEST) -> None:
+    """Refuse what is no version, or is older than is run here. Raises `RuntimeUnavailable`."""
     if not _VERSION.match(asked) and not is_exact(asked):
         raise RuntimeUnavailable(
             f"{asked!r} is not a version of Flink", hint="Write a series or a release, for example 2.3 or 1.20.5"
         )
-    if len(parts(asked)) > 1 and not supported(asked):
-        oldest = ".".join(map(str, OLDEST))
-        raise RuntimeUnavailable(f"Flink {asked!r} is too old: scurry runs {oldest} and newer")
+    if len(parts(asked)) > 1 and parts(asked)[:2] < oldest:
+        since = ".".join(map(str, oldest))
+        raise RuntimeUnavailable(f"Flink {asked!r} is too old: scurry runs {since} and newer")
 
 
 def no_such_version(asked: str, versions: Iterable[str]) -> RuntimeUnavailable:

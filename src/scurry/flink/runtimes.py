@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 from contextlib import nullcontext
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from scurry.flink.fetch import fetch, without_credentials
 from scurry.flink.install_cache import InstallCache, Installed, Kind, Slot, default_cache
 from scurry.flink.installed import FlinkRuntime
 from scurry.flink.package_install import PipFailed, download, unavailable
-from scurry.flink.releases import PACKAGE, Releases, check_asked, is_exact, newest_of, no_such_version
+from scurry.flink.releases import OLDEST, PACKAGE, Releases, check_asked, is_exact, newest_of, no_such_version, parts
 from scurry.flink.unpack import ArchiveBroken, unpack
 from scurry.model.errors import RuntimeUnavailable, concerning
 
@@ -49,6 +50,13 @@ class Runtimes:
         self._sources = dict(flink_sources or {})
         self._java_home = java_home
         self._releases = Releases(cache)
+        self._oldest = OLDEST
+
+    def since(self, oldest: tuple[int, int]) -> Runtimes:
+        """Return the same with an older Flink, too, than scurry runs applications on."""
+        found = copy(self)
+        found._oldest = oldest
+        return found
 
     @property
     def cache(self) -> Path:
@@ -63,7 +71,7 @@ class Runtimes:
         """
         if series in self._sources:
             return series
-        check_asked(series)
+        check_asked(series, self._oldest)
         if provided := newest_of(series, self._provided()):
             return provided
         installed = tuple(slot.version for slot in self._cache.slots("flink") if slot.source == "pypi")
@@ -71,9 +79,11 @@ class Runtimes:
             return series
         title = f"Flink {series}"
         try:
-            released = self._releases.known(title=title)
+            released = self._run_here(self._releases.known(title=title))
             # A release of this very day is not in yesterday's answer.
-            found = newest_of(series, released) or newest_of(series, released := self._releases.ask(title=title))
+            found = newest_of(series, released) or newest_of(
+                series, released := self._run_here(self._releases.ask(title=title))
+            )
         except RuntimeUnavailable as error:
             if found := newest_of(series, installed):
                 return found
@@ -129,6 +139,9 @@ class Runtimes:
             versions = tuple(f"{slot.version}-java" for slot in found)
             found += [slot for slot in self._cache.slots("archive") if slot.version.startswith(versions)]
         return sum(self._cache.remove(slot) for slot in found)
+
+    def _run_here(self, versions: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(version for version in versions if parts(version)[:2] >= self._oldest)
 
     def _provided(self) -> tuple[str, ...]:
         home = _flink_home()
