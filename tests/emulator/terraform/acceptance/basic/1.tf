@@ -1,7 +1,7 @@
 # TestAccKinesisAnalyticsV2Application_basicFlinkApplication: no configuration at all; what the service fills in.
 resource "aws_kinesisanalyticsv2_application" "basic" {
   name                   = "${var.name}-basic"
-  runtime_environment    = "FLINK-1_18"
+  runtime_environment    = "FLINK-1_15"
   service_execution_role = aws_iam_role.service[0].arn
 }
 

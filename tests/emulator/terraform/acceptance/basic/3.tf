@@ -1,13 +1,13 @@
 # The runtime goes up in place.
 resource "aws_kinesisanalyticsv2_application" "basic" {
   name                   = "${var.name}-basic"
-  runtime_environment    = "FLINK-1_20"
+  runtime_environment    = "FLINK-1_19"
   service_execution_role = aws_iam_role.service[0].arn
 }
 
 check "basic" {
   assert {
-    condition     = aws_kinesisanalyticsv2_application.basic.version_id == 3 && aws_kinesisanalyticsv2_application.basic.runtime_environment == "FLINK-1_20"
+    condition     = aws_kinesisanalyticsv2_application.basic.version_id == 3 && aws_kinesisanalyticsv2_application.basic.runtime_environment == "FLINK-1_19"
     error_message = "basic: the runtime's version"
   }
 }
