@@ -62,6 +62,18 @@ def emulating(folder: Path, runtimes: Runtimes) -> Iterator[Emulator]:
         os.environ |= before
 
 
+@contextmanager
+def logging_to(url: str, group: str, stream: str) -> Iterator[None]:
+    """Have a log stream for the time of the block: moto is one for a process, and so are its log groups."""
+    logs = boto(url)("logs")
+    logs.create_log_group(logGroupName=group)
+    try:
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        yield
+    finally:
+        logs.delete_log_group(logGroupName=group)
+
+
 def boto(url: str) -> Any:
     """Return what makes boto3's clients of an endpoint, as somebody else's tools have them."""
     import boto3

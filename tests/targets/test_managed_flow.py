@@ -19,7 +19,7 @@ from scurry.workspace import Workspace
 from tests.emulator.clients import is_laid_over
 from tests.flink.local_flink import until
 from tests.server.site import running_server
-from tests.targets.managed_rig import BUCKET, PATIENCE_S, ROLE, SOURCE, VERSION, boto, emulating
+from tests.targets.managed_rig import BUCKET, PATIENCE_S, ROLE, SOURCE, VERSION, boto, emulating, logging_to
 from tests.targets.probe import jar_of
 
 pytestmark = [
@@ -125,10 +125,7 @@ class Stage:
 @pytest.fixture(scope="module")
 def emulator(runtimes: Runtimes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """One for all tests of the module."""
-    with emulating(tmp_path_factory.mktemp("msf"), runtimes) as served:
-        logs = boto(served.url)("logs")
-        logs.create_log_group(logGroupName=GROUP)
-        logs.create_log_stream(logGroupName=GROUP, logStreamName="served")
+    with emulating(tmp_path_factory.mktemp("msf"), runtimes) as served, logging_to(served.url, GROUP, "served"):
         yield served
 
 

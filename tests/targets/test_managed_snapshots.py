@@ -19,7 +19,7 @@ from scurry.stored_state import state_of
 from scurry.targets.managed.aws import Aws
 from scurry.targets.managed.faults import Answered
 from tests.emulator.clients import is_laid_over
-from tests.targets.managed_rig import ROLE, SOURCE, VERSION, boto, emulating
+from tests.targets.managed_rig import ROLE, SOURCE, VERSION, boto, emulating, logging_to
 from tests.targets.probe import jar_of
 from tests.targets.test_managed_flow import GROUP, PROJECT, Stage
 
@@ -39,11 +39,8 @@ class Killed(BaseException):
 @pytest.fixture(scope="module")
 def emulator(runtimes: Runtimes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """One for all tests of the module."""
-    with emulating(tmp_path_factory.mktemp("msf"), runtimes) as served:
-        aws = boto(served.url)
-        aws("s3").create_bucket(Bucket=STATES)
-        aws("logs").create_log_group(logGroupName=GROUP)
-        aws("logs").create_log_stream(logGroupName=GROUP, logStreamName="served")
+    with emulating(tmp_path_factory.mktemp("msf"), runtimes) as served, logging_to(served.url, GROUP, "served"):
+        boto(served.url)("s3").create_bucket(Bucket=STATES)
         yield served
 
 
