@@ -47,7 +47,11 @@ def _all_are_shared_out(*servers: Running) -> None:
         shares = [server.looks_after() for server in servers]
         return None not in shares and sum(share or 0 for share in shares) == len(TARGETS)
 
-    until(are_shared_out, "all have their share")
+    try:
+        until(are_shared_out, "all have their share")
+    except AssertionError as error:
+        told = "\n--\n".join(server.told() for server in servers)
+        raise AssertionError(f"{error}; told:\n{told}") from None
 
 
 def _cancel_all(site: Site) -> None:

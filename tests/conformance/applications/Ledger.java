@@ -145,6 +145,9 @@ public final class Ledger {
         @Override
         public void snapshotState(FunctionSnapshotContext context) throws Exception {
             Thread.sleep(Long.parseLong(wish.getOrDefault("slow-snapshot", "0")));
+            if (wish.containsKey("fail")) {  // on a busy machine, the first checkpoint comes before the first record
+                throw new IllegalStateException("told to fail before any record came");
+            }
             while (isTold(wish, "slow")) {
                 Thread.sleep(20);
             }
