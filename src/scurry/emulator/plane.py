@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -215,8 +215,8 @@ class Plane:
     # ---------------------------------------------------------------------------------------------------------------
 
     def _is_as(self, shape: Shape) -> bool:
-        """Whether the processes are those that a shape needs. Another log level needs no others."""
-        return self._shape is not None and replace(self._shape, log_level=shape.log_level) == shape
+        """Whether the processes are those that a shape needs. Running ones take another log level late."""
+        return self._shape == shape
 
     def _ensure(self, shape: Shape, wanted: Callable[[], bool]) -> None:
         """Have the processes that a shape needs; others are stopped first."""
