@@ -9,9 +9,8 @@ from scurry.flink.job_graph_answer import ProgramFailed
 from scurry.model.desired import StateCheck
 from scurry.model.errors import RejectedByTarget, ScurryError, TargetUnsuitable
 from scurry.model.snapshot import FromLatest, FromSnapshot
-from scurry.targets.managed import code, configuration
+from scurry.targets.managed import code, configuration, roles
 from scurry.targets.managed.configuration import FIRST_ENHANCED, RUNTIMES, can_be_enhanced, kpus, runtime_of, series_of
-from scurry.targets.managed.faults import Answered
 from scurry.targets.managed.snapshots import key_of
 from scurry.targets.rest.checking import check_dropping
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from scurry.targets.managed.service import Application, Service
     from scurry.targets.services import TargetServices
 
-_TRUST = """{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
-  "Principal": {"Service": "kinesisanalytics.amazonaws.com"}}]}"""
 _READ_CODE = """{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow",
   "Action": ["s3:GetObject", "s3:GetObjectVersion"], "Resource": "arn:aws:s3:::{bucket}/{prefix}*"}}]}}"""
 _ELSEWHERE = "/etc/flink/application_properties.json"
@@ -102,7 +99,6 @@ class Checking:
             ).concerning("parallelism")
 
     def _check_role(self) -> None:
-        """The role is asked for where that is allowed: to deploy, nobody needs to look at roles."""
         role = self.settings.role
         if not role:
             raise TargetUnsuitable(
@@ -110,22 +106,17 @@ class Checking:
                 target=self.target,
                 hint=self._role_hint(),
             ).concerning("targets", self.target, in_project=True)
-        try:
-            self.service.aws.call("iam", "get_role", RoleName=role.rpartition("/")[2])
-        except Answered as error:
-            if error.word == "NoSuchEntity":
-                raise TargetUnsuitable(
-                    f"there is no role {role!r}, under which the service is to run applications",
-                    target=self.target,
-                    hint=self._role_hint(),
-                ).concerning("targets", self.target, "role", in_project=True) from error
-        except TargetUnsuitable:
-            pass  # not allowed to ask: the service says whether it can use it
+        if roles.is_missing(self.service.aws, role):
+            raise TargetUnsuitable(
+                f"there is no role {role!r}, under which the service is to run applications",
+                target=self.target,
+                hint=self._role_hint(),
+            ).concerning("targets", self.target, "role", in_project=True)
 
     def _role_hint(self) -> str:
         reads = _READ_CODE.format(bucket=self.settings.bucket, prefix=self.settings.prefix)
         return (
-            f"Make one whom the service may become:\n  {_TRUST}\nand which may read the code:\n  {reads}\n"
+            f"Make one whom the service may become:\n  {roles.TRUST}\nand which may read the code:\n  {reads}\n"
             "and whatever the applications themselves need. Then name its ARN as `role` of the target."
         )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from scurry.model.errors import PlanOutdated, RejectedByTarget, TargetError, TargetUnsuitable
 from scurry.model.snapshot import Exported
+from scurry.targets.managed import roles
 from scurry.targets.managed.configuration import takes_enhanced
 from scurry.targets.managed.faults import UNSUPPORTED, Answered
 from scurry.targets.managed.snapshots import EXPORT, Key, key_of
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from scurry.targets.managed.service import Application, Service
     from scurry.targets.managed.waiting import Waiting
 
-_TRUST = """{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
-  "Principal": {"Service": "kinesisanalytics.amazonaws.com"}}]}"""
 _WRITE = """{{"Version": "2012-10-17", "Statement": [
   {{"Effect": "Allow", "Action": ["s3:PutObject", "s3:AbortMultipartUpload"],
     "Resource": "arn:aws:s3:::{bucket}/{prefix}*"}},
@@ -71,16 +70,10 @@ class Exporting:
     def _check_role(self) -> None:
         if not self.role:
             raise self._unsuitable(f"target {self.target!r} names no `role` for copies of snapshots", self.hint())
-        try:
-            self.service.aws.call("iam", "get_role", RoleName=self.role.rpartition("/")[2])
-        except Answered as error:
-            if error.word == "NoSuchEntity":
-                raise self._unsuitable(
-                    f"there is no role {self.role!r}, under which the service is to write copies of snapshots",
-                    self.hint(),
-                ) from error
-        except TargetUnsuitable:
-            pass  # not allowed to ask: the service says whether it can use it
+        if roles.is_missing(self.service.aws, self.role):
+            raise self._unsuitable(
+                f"there is no role {self.role!r}, under which the service is to write copies of snapshots", self.hint()
+            )
 
     def _check_bucket(self, bucket: str) -> None:
         try:
@@ -110,7 +103,7 @@ class Exporting:
             raise AssertionError("asked only where copies are made")
         bucket, prefix = _place(self.settings.snapshots)
         return (
-            f"Make a role whom the service may become:\n  {_TRUST}\nand which may write there:\n  "
+            f"Make a role whom the service may become:\n  {roles.TRUST}\nand which may write there:\n  "
             f"{_WRITE.format(bucket=bucket, prefix=prefix)}\nThen name its ARN as `snapshots.role` of the target. "
             "Your own role needs iam:PassRole on it."
         )
@@ -119,7 +112,7 @@ class Exporting:
 
     def export(self, key: Key, *, activity: Activity, limit: timedelta) -> None:
         """Have a whole snapshot copied unless it was, and wait for that. That it failed is a warning, no more."""
-        if self.settings.snapshots is None or key.application is not None:
+        if not self._copies(key):
             return
         hint: str | None = None
         try:
@@ -131,7 +124,7 @@ class Exporting:
 
     def begin(self, key: Key) -> None:
         """Have a whole snapshot copied, and do not wait for it: its job's end is what counts."""
-        if self.settings.snapshots is None or key.application is not None:
+        if not self._copies(key):
             return
         try:
             self._begun(key)
@@ -140,7 +133,7 @@ class Exporting:
 
     def is_over(self, key: Key, *, activity: Activity) -> bool:
         """Whether nothing is left to do for a snapshot's copy; one that is being made is waited for."""
-        if self.settings.snapshots is None or key.application is not None:
+        if not self._copies(key):
             return True
         newest = next(iter(self.service.snapshots.works(key.name, EXPORT)), None)
         if newest is not None and newest.status == "IN_PROGRESS":
@@ -162,6 +155,10 @@ class Exporting:
                 f"{application.name!r} takes no enhanced snapshots yet, so this one is not copied: its next upgrade "
                 "switches it"
             )
+
+    def _copies(self, key: Key) -> bool:
+        """Whether a snapshot is to be copied; only an enhanced one can be."""
+        return self.settings.snapshots is not None and key.application is None
 
     def _exported(self, key: Key, activity: Activity, limit: timedelta) -> tuple[str, str]:
         begun = self._begun(key)
